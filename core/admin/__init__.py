@@ -1,4 +1,1 @@
-"""The desk: one file a model file. Admin classes display and call; they decide nothing.
-
-`CoreConfig.load_pages()` loads the files.
-"""
+"""The desk: admin classes display and call; they decide nothing. `load_pages()` imports them."""

@@ -1,6 +1,4 @@
-"""Logins, staff and customers. Nobody gives away a right that is not theirs to give: whoever is
-no super administrator changes no login and no right at all.
-"""
+"""Logins, staff and customers. Only super administrators change logins and rights."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,15 +37,15 @@ from core.permissions import Right, may
 RIGHTS = ("is_staff", "is_superuser", "groups")
 PERSONAL = ("first_name", "last_name", "mobile", "email")
 NEW = ("username", "mobile", "usable_password", "password1", "password2")
-# Of a customer.
+# Fields of a customer.
 TYPED = ("username", "mobile", "active", "user", "memo")
 
-# The secrets of two-step logins are nobody's to look at.
+# Nobody may look at the secrets of two-step logins.
 admin.site.unregister((TOTPDevice, StaticDevice))
 
 
 class OnlyPasswords:
-    """Of Django's forms, whose help speaks of other ways to log in; here there are none."""
+    """Django's help speaks of other ways to log in; here there are none."""
 
     fields: dict[str, Any]
 
@@ -67,8 +65,6 @@ class NewPasswordForm(OnlyPasswords, AdminPasswordChangeForm):
 
 @admin.register(User)
 class UserAdmin(DeskAdmin, DjangoUserAdmin):
-    """Every login, staff or not."""
-
     list_display = (
         *("username", "full_name", "mobile", "email"),
         *("is_staff", "is_active", "last_login"),
@@ -108,14 +104,14 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         return [self.post_button(obj, "two_step_off", label, tone="danger", confirm=ask)]
 
     def two_step_off(self, request: HttpRequest, user: User) -> tuple[str, int]:
-        """For who lost the app and the backup codes."""
+        """For a person who lost the app and the backup codes."""
         second_factor.turn_off(user, staff(request), request.session.session_key)
         return _("Two-step login was turned off."), messages.WARNING
 
 
 @admin.register(Administrator)
 class AdministratorAdmin(UserAdmin):
-    """Staff alone; who is added here is staff."""
+    """The staff alone. A login that is added here becomes staff."""
 
     list_display = (
         *("username", "full_name", "mobile", "rights"),
@@ -149,7 +145,7 @@ class AdministratorAdmin(UserAdmin):
 
 @admin.register(LoginCount)
 class LoginCountAdmin(IndexedSearch, ViewOnlyAdmin):
-    """Who may not log in for now. Deleting a row lets whoever it locks try again."""
+    """Names and addresses that may not log in for now. Deleting a row unlocks them."""
 
     list_display = ("who", "address", "tries", "locked", "end_date", "known_until")
     search_fields = ("name", "address")
@@ -216,13 +212,12 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         return rows.annotate(open_orders_count=Coalesce(Subquery(number), 0))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Who may not see logins cannot hand one to a customer."""
         fields = super().get_readonly_fields(request, obj)
         return fields if may(staff(request), Right.SEE_LOGINS) else (*fields, "user")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "user":
-            # A customer's page is no way into the desk.
+            # A customer's page must not lead to the desk.
             kwargs["queryset"] = User.objects.filter(is_staff=False)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
@@ -255,8 +250,8 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
                 found.append(Button(label, list_url(model, customer__id__exact=obj.pk)))
         return found
 
-    # --- the one-time link: sent by e-mail where that is set up, and shown for copying once, in the
-    # answer to the very form that made it
+    # --- the one-time link: sent by e-mail if that is set up, and shown once for copying, in the
+    # answer to the form that made it
 
     @address("<int:pk>/portal-link/", "portal_link")
     def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -280,7 +275,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         return self.own_page(request, "desk/portal_link.html", _("Portal link"), **context)
 
     def make_link(self, request: HttpRequest, customer: Customer, email: str) -> dict[str, Any]:
-        """The link and whether it was sent; an entry in the customer's history either way."""
+        """Returns the link and whether it was sent, and notes it in the customer's history."""
         path = invitations.invite(customer, email, actor=staff(request))
         link = request.build_absolute_uri(path)
         until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)

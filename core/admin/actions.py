@@ -1,7 +1,4 @@
-"""The buttons above a list: actions on the selected rows, or on all that the list found.
-
-Nothing is done here: the rows are kept, and a page of their own asks for the yes.
-"""
+"""The buttons above a list. They keep the chosen rows; a page of its own asks for confirmation."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -19,10 +16,10 @@ from core.permissions import may
 from core.theme.result_list import SELECTED
 
 Action = BulkJob.Action
-# In the address of a list from which a row is picked.
+# In the address of a list that a popup picks a row from.
 POPUP = "_popup"
 
-# The button above the list: what it says, and Element's colour of it.
+# The label of each button and its Element colour.
 BUTTONS: Mapping[int, tuple[Any, str]] = {
     Action.CANCEL: (gettext_lazy("Cancel"), "danger"),
     Action.RETRY: (gettext_lazy("Retry now"), "warning"),
@@ -37,8 +34,6 @@ BUTTONS: Mapping[int, tuple[Any, str]] = {
 
 
 class BulkActionsAdmin(DeskAdmin):
-    """A list with actions on many rows; where it can be exported, on the selected ones too."""
-
     bulk_actions: ClassVar[tuple[BulkJob.Action, ...]] = ()
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -55,7 +50,7 @@ class BulkActionsAdmin(DeskAdmin):
 
 
 def chosen(action: BulkJob.Action) -> Any:
-    """An action as Django calls it: it keeps the rows and asks on a page of their own."""
+    """An action as Django calls it: it keeps the rows and opens the page that confirms."""
 
     def choose(
         model_admin: BulkActionsAdmin, request: HttpRequest, rows: QuerySet[Any]
@@ -70,7 +65,7 @@ def chosen(action: BulkJob.Action) -> Any:
 def export_selected(
     model_admin: BulkActionsAdmin, request: HttpRequest, rows: QuerySet[Any]
 ) -> HttpResponse:
-    """On to the export's own page, for all that was found or for the rows by their ids."""
+    """Export all rows found, or the selected ones by their ids."""
     query = request.GET.copy()
     if request.POST.get("select_across") != "1":
         query.clear()

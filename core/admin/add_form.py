@@ -1,6 +1,4 @@
-"""What pages for new rows share where Save is a view of its own: the form as Django's admin draws
-it, its page, what Save does, and where it leads. The views stand with their models.
-"""
+"""What pages for new rows share if Save is a view of their own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +14,7 @@ from core.admin.base import DeskAdmin
 from core.ordering import OrderRefusedError
 from core.theme.add_page import add_page_context, asked_to_field
 
-# What Django's log says of a row that was added.
+# What Django's log keeps of an added row.
 ADDED: list[dict[str, Any]] = [{"added": {}}]
 
 
@@ -31,8 +29,7 @@ class AddFormAdmin(DeskAdmin):
     def add_page(
         self, request: HttpRequest, form: Any, form_url: str = "", **context: Any
     ) -> HttpResponse:
-        """The form with what is wrong at its fields. Saving leads to the page of what was made:
-        a button to continue editing would do no more."""
+        """Save leads to the page of the new row, so there is no button to continue editing."""
         context = {"show_save_and_continue": False, **context}
         context = add_page_context(self, request, form) | context
         return self.render_change_form(request, context, add=True, form_url=form_url)
@@ -40,15 +37,15 @@ class AddFormAdmin(DeskAdmin):
     def save_once(
         self, request: HttpRequest, form: Any, make: Callable[[], Model], **context: Any
     ) -> HttpResponse:
-        """What Save does with an idempotent form: `make()` the row, or say what speaks against it.
-        Nothing is asked of a site in its transaction: on SQLite that holds the only write lock."""
+        """What Save does with an idempotent form: `make()` the row, or show the objections. No site
+        is asked inside the transaction: on SQLite it holds the only write lock."""
         if form.is_valid() and form.placed is None:
             try:
                 with transaction.atomic():
                     row = make()
                     self.log_addition(request, row, ADDED)
             except OrderRefusedError as error:
-                form.refuse(error.errors)  # or the same form was first: then it is `placed`
+                form.refuse(error.errors)  # unless the same form came first: then it is `placed`
             except IntegrityError:
                 if not form.recognize():
                     raise
@@ -59,13 +56,11 @@ class AddFormAdmin(DeskAdmin):
         return self.add_page(request, form, **context)
 
     def answer_saved_before(self, request: HttpRequest, row: Model) -> HttpResponse:
-        """On to the row that the same form made."""
         text = _("This form was already saved; nothing was done twice.")
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.page_of(request, row))
 
     def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
-        """On to what was made, not back to the list, unless another page was asked for."""
         answer = super().response_add(request, obj, *args)
         if request.POST.keys() & {"_addanother", "_continue", "_popup"}:
             return answer

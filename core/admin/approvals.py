@@ -1,7 +1,5 @@
 """Four eyes on the desk: the limits, and what a second person sees of the orders that wait.
-
-Who decides is said in core/models/approvals.py.
-"""
+core/models/approvals.py says who decides."""
 
 from operator import attrgetter
 from typing import Any
@@ -42,13 +40,13 @@ class ApprovalLimitAdmin(DeskAdmin):
 
 
 class ApprovalAdmin(DeskAdmin):
-    """What the orders' admin has of approvals: two buttons, and a list of those that wait."""
+    """The approval part of the orders' admin: two buttons, and a list of those that wait."""
 
     waiting_display = (
         *("oid", "customer_link", "video_cell", "plays", "shown_price", "asked_by", "waits"),
         *("state", "site_name"),
     )
-    # An order that awaits approval has done so since it was placed.
+    # An order that awaits approval has waited since it was placed.
     waits = cells.since(gettext_lazy("waiting time"), "create_date")
     asked_by = cells.shown(gettext_lazy("requested by"), lambda order: str(order.creator or "–"))
 
@@ -91,7 +89,6 @@ class ApprovalAdmin(DeskAdmin):
 
 
 def summary_of(order: Order) -> str:
-    """What is decided on, for who has to say yes to it."""
     text = _("%(customer)s: %(plays)s plays of %(video)s at %(price)s, %(pace)s")
     return text % {
         "customer": order.customer,
@@ -103,7 +100,7 @@ def summary_of(order: Order) -> str:
 
 
 def queue_context(queue: str) -> dict[str, str]:
-    """For a list that office/queue.js draws anew."""
+    """For a list that office/queue.js redraws."""
     return {"queue": queue, "queue_mark": state_of(queue)["mark"]}
 
 

@@ -1,6 +1,4 @@
-"""What every page of the desk has in common: nothing is deleted, lists are cheap, buttons are
-forms that ask first.
-"""
+"""What all pages of the desk share: nothing is deleted, lists are cheap, buttons ask first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,17 +30,16 @@ from core.reasons import TEXT_LENGTH
 from core.theme.autocomplete import PickedSelect
 from core.theme.model_admin import SteppedModelAdmin
 
-# Fields that no page shows as they are, or not to all who see its rows: a recipe of before may hold
-# a password, and an upload's notes quote its rows.
+# Fields that pages do not show as they are, or not to everybody who sees the rows: an old recipe
+# may hold a password, and an upload's notes quote its rows.
 UNSEEN = frozenset((*SECRET, "recipe", "folder", "request_key", "notes", "sha256"))
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button on an object's page: a link, or a POST that asks `confirm` first where there is
-    one. `ask` labels a line of text of at most `most` characters, sent as `field`, that goes with
-    it and may be left empty unless it is `needed`. `key`: its letter in keys.js, of a link
-    or of what asks first."""
+    """A button on an object's page: a link, or a POST. `confirm`: the question it asks first. `ask`
+    labels a line of at most `most` characters, sent as `field`; it may stay empty unless it is
+    `needed`. `key`: its letter in keys.js, for a link or a button that asks first."""
 
     label: str
     url: str
@@ -57,23 +54,23 @@ class Button:
 
 
 class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelAdmin):
-    """Accounts, money and orders name each other for ever: switched off, never deleted."""
+    """Accounts, money and orders refer to each other: they are switched off, never deleted."""
 
     list_max_show_all = 100
     show_full_result_count = False
     empty_value_display = "–"
     show_facets = admin.ShowFacets.NEVER  # each of them would count all rows
     paginator = CappedPaginator
-    # What a list reads of the rows of other tables that it names.
+    # The field that a list reads of each related row.
     list_names: ClassVar[dict[str, str]] = {
         "customer": "username",
         "creator": "username",
         "site": "name",
         "order": "oid",
     }
-    # What the columns of a list read of its own rows, where they have much that no list shows.
+    # Fields that a list reads besides its columns. If they are given, it reads no other field.
     list_reads: ClassVar[tuple[str, ...]] = ()
-    # What a list adds up of the rows that were found: a column, what it is called, how it is said.
+    # What a list adds up over the rows found: name -> (column, label, formatter).
     summed: ClassVar[Mapping[str, tuple[Any, Callable[[Any], str]]]] = {}
     change_form_template = "desk/change_form.html"
     formfield_overrides = {
@@ -84,14 +81,14 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
             "widget": WholeNumberInput({"class": "vIntegerField"}),
         },
     }
-    # Letters of buttons of a row's page that may be pressed on the list (keys.js).
+    # Letters of a row page's buttons that also work on the list (keys.js).
     row_keys = ""
     # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST,
-    # and the right that each takes; None: whoever may change the object may press the button.
+    # with the right that each needs. None: anybody who may change the object may press the button.
     object_actions: ClassVar[Mapping[str, Right | None]] = {}
-    # The right to look at the rows, where that is another one than the model's own.
+    # The right to look at the rows, if it is not the model's own.
     view_right: ClassVar[Right | None] = None
-    # What is asked of a new row, where the page of one that is there shows something else.
+    # The fieldsets of a new row, if they differ from those of an existing one.
     add_fieldsets: Any = ()
 
     class Media:
@@ -115,8 +112,8 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return super().get_fieldsets(request, obj)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """What nobody is shown, nobody guesses letter by letter by the filters of an address; and
-        nobody stops the process by an expression that takes a day: SQLite's are Python's own."""
+        """Nobody may guess a hidden field letter by letter through the filters of an address.
+        Regular expressions are refused: on SQLite Python runs them, and one can take a day."""
         parts = lookup.split("__")
         if parts[0] in UNSEEN or parts[-1] in ("regex", "iregex"):
             return False
@@ -130,7 +127,6 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return super().get_search_results(request, queryset, search_term)
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
-        """What can be done with this object now, by this user."""
         return []
 
     def get_urls(self) -> list[URLPattern]:
@@ -148,8 +144,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return TemplateResponse(request, template, page)
 
     def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
-        """One button's POST, of who may press it at all; whether it can be done is the model's to
-        say. What came of it is told and kept in the object's history."""
+        """The model decides whether it can be done. The result is shown and kept in the history."""
         right = self.object_actions[name]
         if right is None:
             obj = self.changed_or_404(request, pk)
@@ -168,7 +163,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     def offer(
         self, request: HttpRequest, obj: Model, name: str, *look: str, **more: Any
     ) -> list[Button]:
-        """The button of one of `object_actions`, for who has the right that it takes."""
+        """The button of one of `object_actions`, if the user has its right."""
         right = self.object_actions[name]
         assert right is not None
         may_press = may(staff(request), right, obj)
@@ -201,11 +196,11 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return self.url_of("change", obj.pk)
 
     def page_of(self, request: HttpRequest, obj: Model) -> str:
-        """The object's page, from which Back leads to the list as it was filtered."""
+        """The object's page; Back leads from it to the list as it was filtered."""
         return self.to_filtered_list(request, self.change_url(obj))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Django hands a customer of the address on unread, and fails on one that is no number."""
+        """Django passes on a customer from the address unread, and fails if it is no number."""
         initial = super().get_changeform_initial_data(request)
         if key_of(initial.get("customer", "0")) is None:
             del initial["customer"]
@@ -217,8 +212,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Write what was changed: balances and progress move, and others save, while somebody
-        types."""
+        """Write only the changed fields: meanwhile balances and progress move, and others save."""
         if change:
             fields = obj._meta.get_fields()
             columns = {one.name for one in fields if one.concrete and not one.many_to_many}
@@ -233,7 +227,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
 
 class ViewOnlyAdmin(DeskAdmin):
-    """Records that the office itself writes: looked at, never touched."""
+    """Records that the office itself writes. Nobody edits them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -242,7 +236,7 @@ class ViewOnlyAdmin(DeskAdmin):
 
 
 def row_url(model: str, pk: int) -> str:
-    """The page of a row of a model of ours; for lists, which ask for hundreds."""
+    """The page of a row of our models; fast, because lists ask for hundreds."""
     before, after = _row_url(model, get_script_prefix())
     return f"{before}{pk}{after}"
 
@@ -258,6 +252,6 @@ def list_url(model: str, **filters: object) -> str:
 
 
 def staff(request: HttpRequest) -> User:
-    """Who asks; the admin's pages let nobody else in."""
+    """The user of the request; the admin's pages let only staff in."""
     assert isinstance(request.user, User)
     return request.user

@@ -1,6 +1,5 @@
-"""Prices, top-ups and the ledger. Money is only ever added to the book: a top-up is saved once and
-stays; what was entered wrongly is corrected by an entry of its own (corrections.py).
-"""
+"""Prices, top-ups and the ledger. Money is only ever added to the book: a top-up stays as it was
+saved, and an entry of its own corrects a mistake (corrections.py)."""
 
 import uuid
 from typing import Any
@@ -48,7 +47,7 @@ from core.reasons import translate
 
 
 class PolicyForm(AsksAgain, forms.ModelForm):
-    """Asks where, with this, nobody would pay the price of some bundle on sale."""
+    """Asks if nobody would pay the price of some bundle on sale any more."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -62,7 +61,7 @@ class PolicyForm(AsksAgain, forms.ModelForm):
 
 
 def undercutting(new: money.Bundle, policy: PricePolicy) -> list[str]:
-    """What this bundle of this policy, and others beside it, would no longer cost."""
+    """A sentence for each price that buyers would no longer pay because of this bundle."""
     others = PricePolicy.objects.filter(active=True).exclude(pk=policy.pk)
     bundles = [money.Bundle(*one) for one in others.values_list("count", "price")]
     told = []
@@ -93,8 +92,6 @@ class PricePolicyAdmin(DeskAdmin):
 
 
 class BookAdmin(ExportAdmin, AddFormAdmin):
-    """Rows that are added once and never changed."""
-
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
     customer_link = cells.link(_("customer"), "customer", ordering="customer__username")
@@ -122,7 +119,7 @@ class ChargeForm(LargeAmountForm):
         return questions
 
     def placed_with(self, key: uuid.UUID) -> Any:
-        """The top-up, or what waits to be one."""
+        """The top-up, or the one that waits for approval."""
         return WaitingTopUp.objects.filter(request_key=key).first() or super().placed_with(key)
 
 
@@ -159,7 +156,7 @@ class ChargeRecordAdmin(
         js = ("office/asking.js", "office/top-up.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what the balance was afterwards, by the entry of the book, for who may see that."""
+        """Adds the balance after each top-up, for users who may see the ledger."""
         number = Fact.CHARGE.of_column(OuterRef("pk"))
         entries = LedgerEntry.objects.filter(reference=number)
         if not may(staff(request), Right.SEE_LEDGER):
@@ -187,7 +184,7 @@ class ChargeRecordAdmin(
             record.request_key = form.cleaned_data["request_key"]
             try:
                 with transaction.atomic():
-                    # Whoever tops up the same customer at the same moment is through, or waits.
+                    # Anybody who tops up the same customer at the same moment is done, or waits.
                     Customer.objects.select_for_update().get(pk=record.customer_id)
                     form.refuse(form.objections(form.cleaned_data))
                     if is_free := form.is_valid() and form.placed is None:
@@ -222,8 +219,6 @@ class ChargeRecordAdmin(
 
 
 class AdjustmentForm(LargeAmountForm):
-    """A correction: an amount with its sign, and why."""
-
     bought = ("customer", "amount")
     actor: User
 

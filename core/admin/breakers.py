@@ -1,5 +1,5 @@
-"""How the desk shows a site that takes no plays now, and the orders that wait for it: people paused
-it, it has quiet hours, or it does not answer."""
+"""How the desk shows a site that takes no plays now, with the orders that wait for it: people
+paused it, it has quiet hours, or it does not answer."""
 
 import time
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ SENDING = (Status.PENDING, Status.RUNNING)
 
 
 def sending_state(site: Site) -> SafeString:
-    """Whether plays are sent to the site now, how many orders wait where they are not, and why."""
+    """Whether plays are sent to the site now; if not, how many orders wait and why."""
     pause = next((one for one in site.pauses.all() if one.end_date is None), None)
     tag, why = hold_of(site, pause)
     if not why:
@@ -31,9 +31,8 @@ def sending_state(site: Site) -> SafeString:
 
 
 def hold_of(site: Site, pause: Pause | None) -> tuple[SafeString, str]:
-    """Whether plays are sent to the site now, and since when and why not ("" where they are).
-    `pause`: the site's own. That the whole office is paused stands above every page. No query for
-    a site that was read with its breaker."""
+    """Whether plays are sent to the site now; if not, why, else "". `pause`: the site's own. Makes
+    no query if the site was read with its breaker."""
     if pause:
         return display.tag(_("paused"), "warn"), pauses.told(pause)
     opens = site_opens_at(site, time.time())
@@ -46,7 +45,6 @@ def hold_of(site: Site, pause: Pause | None) -> tuple[SafeString, str]:
 
 
 def probe_buttons(site: Site) -> list[Button]:
-    """Lets an order try at once a site that does not answer; none for one that does."""
     if open_breaker_of(site) is None:
         return []
     url = reverse("admin:core_site_probe", args=[site.pk])
@@ -58,8 +56,7 @@ def note(tag: SafeString, text: str) -> SafeString:
 
 
 def why_it_waits(order: Order, pause: Pause | None) -> str:
-    """Why an open order does not go on, where its site or the office is the reason; "" otherwise.
-    `pause`: the one that holds its site."""
+    """Why site or office holds an open order back; "" if neither. `pause`: the one of its site."""
     if order.status not in SENDING:
         return ""
     if pause:
@@ -86,5 +83,5 @@ def told(breaker: Breaker) -> str:
 
 
 def moment_of(seconds: float) -> str:
-    """Of seconds since the epoch."""
+    """`seconds`: since the epoch."""
     return display.moment(datetime.fromtimestamp(seconds, UTC))

@@ -1,8 +1,5 @@
-"""Each bulk action's own page: what was selected and what it sums up to, the confirmation,
-the progress, what was refused.
-
-Everybody who may see bulk actions sees what was done; only whoever chose the rows can confirm.
-"""
+"""The page of a bulk action. Everybody who may see bulk actions sees what was done; only the person
+who chose the rows can confirm."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -48,9 +45,9 @@ from core.reasons import reason_of, translate
 
 Action = BulkJob.Action
 
-# Done before the page is back; more are for the consumers.
+# Rows that are done before the page returns; the consumers do more.
 SMALL = 200
-# Customers, where there are more.
+# Customers whose names are shown.
 NAMED = 5
 
 
@@ -84,7 +81,7 @@ class BulkJobAdmin(JobAdmin):
     list_filter = ("action", "status")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Whose action it is. Without an object: whether there can be any."""
+        """Whether the user may change this action. Without an object: whether they may have any."""
         user = staff(request)
         if isinstance(obj, BulkJob):
             return may(user, Right.STOP_BULK_ACTION, obj)
@@ -106,14 +103,13 @@ class BulkJobAdmin(JobAdmin):
 
     @address("<int:pk>/fill/", "fill", post=True)
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Enter the amount for each row, before the confirmation."""
         job = self.changed_or_404(request, pk)
         require(may_start(staff(request), job))
         self.fill(request, job)
         return redirect("admin:core_bulkjob_change", pk)
 
     def fill(self, request: HttpRequest, job: BulkJob) -> bool:
-        """Keep what stands in the fields, or say what is wrong with it."""
+        """Keep what the fields say, or show their errors."""
         form = FillForm(request.POST)
         if not form.is_valid():
             for name, errors in form.errors.items():
@@ -126,8 +122,8 @@ class BulkJobAdmin(JobAdmin):
         return True
 
     def start(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
-        """Confirm what the page showed. Once, however often it is pressed. What stands in the
-        fields is what is done: where it is not what the question named, that is asked anew."""
+        """Do once what the page showed, however often the button is pressed. The fields decide: if
+        they differ from what the question named, it is asked again."""
         require(may_start(staff(request), job))
         asked, note = job.each, request.POST.get("note", "").strip()
         if ACTIONS[job.action].asks_amount:
@@ -196,7 +192,7 @@ class BulkJobAdmin(JobAdmin):
 
 
 def refused_rows(job: BulkJob, language: str | None) -> Iterator[tuple[str, str, str]]:
-    """The name, the code for programs, and why in the language of whoever asked for the file."""
+    """The name, the code for programs, and the reason in the given language."""
     for row in job.refusals.order_by("pk").iterator(chunk_size=2_000):
         with override(language):
             words = translate(reason_of(row))
@@ -204,12 +200,12 @@ def refused_rows(job: BulkJob, language: str | None) -> Iterator[tuple[str, str,
 
 
 def action_of(job: BulkJob) -> type[BulkAction] | None:
-    """None: a later release beside this one offers it, shows its rows and does it."""
+    """None: a later release that runs beside this one offers it, shows its rows and does it."""
     return ACTIONS.get(job.action)
 
 
 def may_start(user: User, job: BulkJob) -> bool:
-    """Whoever chose the rows: what is done is done in that name."""
+    """Only the person who chose the rows may start: it is done in their name."""
     action = action_of(job)
     is_own = may(user, Right.START_BULK_ACTION, job)
     return is_own and action is not None and may(user, action.right)
@@ -222,7 +218,6 @@ def group_label(action: type[BulkAction], group: Any) -> str:
 
 
 def confirmation_of(job: BulkJob) -> dict[str, Any]:
-    """What a person confirms: the rows that can be changed, in numbers and money."""
     action = ACTIONS[job.action]
     taken = [
         (number, Decimal(total)) for group, number, total in job.summary if group in action.groups
@@ -245,7 +240,7 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
 
 
 def equal_question(job: BulkJob, each: Decimal) -> str:
-    """Who got as much lately; "" where nobody did."""
+    """Names customers who lately got the same amount; "" if there are none."""
     number, names = 0, list[str]()
     for ids in job.blocks.order_by("number").values_list("ids", flat=True):
         equal = Customer.objects.filter(pk__in=equal_amounts(ids, each), active=True)
@@ -272,7 +267,7 @@ def question_of(job: BulkJob, number: int, total: Decimal) -> str:
     return str(text % {"rows": number, **shown})
 
 
-# By "rows" the words are chosen; "number" is what is read.
+# "rows" chooses the plural form; "number" is shown.
 QUESTIONS: dict[int, Any] = {
     Action.CANCEL: ngettext_lazy(
         "Cancel %(number)s order for which %(total)s was paid, and refund what was not delivered?",

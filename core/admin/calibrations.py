@@ -1,5 +1,4 @@
-"""Calibrations: how each site was found to count, and when; the page of one while it runs; and on
-the page of a site: begin one, or sell without, and what the latest found."""
+"""Calibrations: the list, the page of one while it runs, and the part on the page of a site."""
 
 from typing import Any
 
@@ -52,7 +51,7 @@ class AuditForm(IdempotentForm):
 
 @admin.register(Calibration)
 class CalibrationAdmin(AddFormAdmin):
-    """Those without a customer begin on the page of their site; with one they are audits."""
+    """Without a customer they begin on the page of their site; with one they are audits."""
 
     list_display = ("create_date", "site", "customer", "state", "shown_findings", "creator")
     state = cells.shown(gettext_lazy("status"), audits.state_of, ordering="status")
@@ -87,7 +86,6 @@ class CalibrationAdmin(AddFormAdmin):
         return self.save_once(request, form, sell, title=_("Sell an audit"))
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """While it runs the page asks for itself again and again."""
         response = super().change_view(request, *args, **kwargs)
         original = (getattr(response, "context_data", None) or {}).get("original")
         if original is not None and not original.is_final:
@@ -131,14 +129,14 @@ class CalibrationAdmin(AddFormAdmin):
 
 
 def proposals(obj: Calibration) -> list[tuple[str, str, str]]:
-    """Label, what the site has, what is proposed."""
+    """Label, the site's value, the proposed value."""
     rows = ((name, obj.settings[name]) for name in SETTINGS if name in obj.settings)
     return [(str(LABELS[name]), shown(getattr(obj.site, name)), shown(new)) for name, new in rows]
 
 
 def advice_on_lag(obj: Calibration) -> str:
-    """Where the recipe lets orders wait for a counter that showed every play at once: what comes in
-    meanwhile may be other people's."""
+    """Warns if orders wait for a counter that showed every play at once: meanwhile views of other
+    people may come in. "" if there is nothing to warn of."""
     kept = (obj.site.recipe or {}).get("settle_seconds", 0)
     took = max(obj.settings.get("learned_lag", 0), 1)
     counts_all = any(row.code == FindingCode.COUNTS_ALL for row in obj.reasons)
@@ -204,7 +202,7 @@ def counting_on(site: Site) -> dict[str, Any]:
 
 
 def lag_on(site: Site) -> str:
-    """Orders end the later for it, and beside other people's views prove fewer plays."""
+    """A late counter delays the end of orders, and among other views they prove fewer plays."""
     if not site.learned_lag:
         return ""
     text = _("The counter was found to show plays up to %(took)s late; orders wait that long.")

@@ -1,5 +1,5 @@
-"""Columns of the desk's lists that show a value of the row in people's words: each is an attribute
-of a ModelAdmin, with its title, as a method under `admin.display` would be."""
+"""Columns of the desk's lists that show a value of the row in words. Each is an attribute of a
+ModelAdmin, with its title, like a method under `admin.display`."""
 
 from collections.abc import Callable
 from operator import attrgetter
@@ -25,7 +25,7 @@ def shown(title: Any, show: Callable[[Any], Any], ordering: str | None = None) -
 
 
 def number(title: Any, name: str, ordering: str | None = None) -> Cell:
-    """A count, with its digits grouped; `name` may lead over other rows: "order.count"."""
+    """A count with grouped digits; `name` may follow relations: "order.count"."""
     value = attrgetter(name)
     return shown(title, lambda row: display.number(value(row)), ordering)
 
@@ -36,13 +36,12 @@ def money(title: Any, name: str, ordering: str | None = None) -> Cell:
 
 
 def link(title: Any, name: str, ordering: str | None = None) -> Cell:
-    """Another row of ours, which is a link to its page."""
     value = attrgetter(name)
     return shown(title, lambda row: linked(value(row)), ordering)
 
 
 def since(title: Any, name: str) -> Cell:
-    """How long ago a moment of the row was."""
+    """How long ago the moment in this field was."""
 
     def show(row: Any) -> str:
         moment = getattr(row, name)
@@ -52,7 +51,7 @@ def since(title: Any, name: str) -> Cell:
 
 
 def live(title: Any, show: Callable[[Any], str], name: str, ordering: str | None = None) -> Cell:
-    """Of an order, kept fresh by order-live.js under this name."""
+    """A value of an order that order-live.js keeps fresh under this name."""
     return shown(title, lambda order: display.live(show(order), order, name), ordering)
 
 

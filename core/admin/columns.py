@@ -1,4 +1,4 @@
-"""Columns of one's choice: each person has the list as they want it, and nobody else's changes."""
+"""Columns by choice: each person's choice changes only their own list."""
 
 from typing import Any, ClassVar
 
@@ -12,8 +12,8 @@ from core.theme.result_list import title_of
 
 
 class ChosenColumnsAdmin(DeskAdmin):
-    """`list_display` are the columns of a list that nobody changed, `more_columns` others that
-    there are; the first one leads to the row's page and stays."""
+    """`list_display`: the columns until somebody chooses; `more_columns`: the others on offer. The
+    first column leads to the row's page and always stays."""
 
     more_columns: ClassVar[tuple[str, ...]] = ()
 
@@ -29,7 +29,7 @@ class ChosenColumnsAdmin(DeskAdmin):
         return tuple(name for name in self.all_columns if name == first or name in chosen)
 
     def chosen_columns(self, request: HttpRequest) -> list[str] | None:
-        """None: they left it as it is. Looked up once a page."""
+        """None: this user did not choose. Looked up once a page."""
         if not hasattr(request, "chosen_columns"):
             mine = ListColumns.objects.filter(user=staff(request), model=self.opts.label_lower)
             names = mine.values_list("names", flat=True).first()
@@ -45,7 +45,6 @@ class ChosenColumnsAdmin(DeskAdmin):
 
     @address("columns/", "columns", post=True)
     def columns_view(self, request: HttpRequest) -> HttpResponse:
-        """Keep a choice, or forget it; back to the list as it was filtered."""
         require(self.has_view_or_change_permission(request))
         user, model = staff(request), self.opts.label_lower
         names = [name for name in self.all_columns if name in request.POST.getlist("column")]
@@ -54,5 +53,5 @@ class ChosenColumnsAdmin(DeskAdmin):
         else:
             ListColumns.objects.update_or_create(user=user, model=model, defaults={"names": names})
         kept = QueryDict(filters_of(QueryDict(request.POST.get("query", ""))), mutable=True)
-        kept.pop("o", None)  # an order is by the places of columns
+        kept.pop("o", None)  # the order in the address counts columns
         return self.to_list(kept.urlencode())

@@ -1,7 +1,5 @@
 """Conversations on the desk: on each order's page, and the list of those that wait for an answer.
-
-Who reads and who answers is said in core/permissions.py.
-"""
+core/permissions.py says who reads and who answers."""
 
 from typing import Any
 
@@ -35,13 +33,13 @@ def talk_order(talk: Conversation) -> SafeString:
 
 
 def talk_link(order: Order) -> str | SafeString:
-    """What the desk has not read; whoever lists orders has joined the row that knows."""
+    """What the desk has not read; a list of orders has joined the row that says it."""
     talk = getattr(order, "conversation", None)
     return "" if talk is None else display.link(conversation_url(order.pk), unread_tag(talk))
 
 
 def unread_tag(talk: Conversation) -> str | SafeString:
-    """New ones in colour; else how many there were."""
+    """New messages in colour; if there are none, the number of all."""
     new = talk.unread_from(Side.DESK)
     if new:
         text = ngettext("%(number)s new", "%(number)s new", new) % {"number": display.number(new)}
@@ -58,7 +56,6 @@ class ConversationOnOrder(DeskAdmin):
 
     @address("<int:pk>/message/", "message", post=True)
     def message_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say something, or that the customer's last word needs no answer."""
         return answer_to(request, self.seen_or_404(request, pk), conversation_url(pk))
 
     @address("<int:pk>/read/", "read", post=True)
@@ -76,7 +73,7 @@ class ConversationOnOrder(DeskAdmin):
 
 
 class AnsweredFilter(admin.SimpleListFilter):
-    """The list is one of those that wait; all others are a choice."""
+    """By default the list shows those that wait; all others are a choice."""
 
     title = gettext_lazy("conversations")
     parameter_name = "answered"
@@ -94,7 +91,7 @@ class AnsweredFilter(admin.SimpleListFilter):
 
 @admin.register(Conversation)
 class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
-    """Customers that wait for an answer, the longest wait first."""
+    """Customers who wait for an answer, the longest wait first."""
 
     list_display = ("order_link", "customer", "unread", "waits", "said")
     order_link = cells.shown(gettext_lazy("order"), talk_order, ordering="order_id")
@@ -127,7 +124,6 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         return HttpResponseRedirect(conversation_url(talk.pk))
 
     def history_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
-        """It is its own history."""
         return self.change_view(request, object_id)
 
     @admin.display(description=gettext_lazy("last message"))

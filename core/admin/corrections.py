@@ -104,7 +104,6 @@ def change_of(correction: TopUpCorrection) -> dict[str, Any]:
 
 
 def answer(request: HttpRequest, correction: TopUpCorrection) -> HttpResponse:
-    """On to the top-up; or to a correction that waits."""
     if correction.awaits_approval:
         text = _("Above your limit: the balance is corrected once somebody else approves it.")
         messages.warning(request, text)

@@ -1,7 +1,6 @@
-"""The years, months and days above a list. Django truncates the date of every row for them; the
-first and the last one are two seeks, and what lies between them is there as well where rows are
-many. Only a few rows are asked one by one.
-"""
+"""The years, months and days above a list. Django truncates the date of every row for them. Here
+two seeks find the first and the last date; in a long list all periods between them are offered, and
+only a short list is read row by row."""
 
 import datetime
 from typing import Any
@@ -12,14 +11,14 @@ from django.utils.translation import gettext as _
 
 from core.admin.listing import DeskChangeList
 
-# So few rows are read rather than guessed.
+# Up to this many rows are read; of more, the periods are assumed.
 FEW = 1_000
 PARTS = ("year", "month", "day")
 Period = tuple[int, ...]  # (2024,), (2024, 5) or (2024, 5, 17)
 
 
 def date_hierarchy(cl: DeskChangeList) -> dict[str, Any]:
-    """As django.contrib.admin.templatetags.admin_list has it, for the same template."""
+    """In the shape that the template of Django's own date hierarchy takes."""
     name = cl.date_hierarchy
     if not name:
         return {"show": False}
@@ -29,14 +28,14 @@ def date_hierarchy(cl: DeskChangeList) -> dict[str, Any]:
         return {"show": True, "back": above, "choices": [{"title": title(chosen)}]}
     periods = periods_below(cl, name, len(chosen) + 1)
     while len(periods) == 1 and not chosen and len(periods[0]) < len(PARTS):
-        # A year alone, or a month alone, is no choice.
+        # A single year or month is no choice.
         periods = periods_below(cl, name, len(periods[0]) + 1)
     back = link(cl, name, chosen[:-1]) if chosen else None
     return {"show": True, "back": back, "choices": [link(cl, name, one) for one in periods]}
 
 
 def chosen_period(cl: DeskChangeList, name: str) -> Period:
-    """What the address asks for; the list has refused what is no date."""
+    """The period in the address; the list has refused anything that is no date."""
     found: list[int] = []
     for part in PARTS:
         value = cl.params.get(f"{name}__{part}")
@@ -47,14 +46,14 @@ def chosen_period(cl: DeskChangeList, name: str) -> Period:
 
 
 def periods_below(cl: DeskChangeList, name: str, depth: int) -> list[Period]:
-    # The newest hits of a search say nothing of when the others were.
+    # The newest hits of a search do not tell when the others were.
     capped = cl.search_is_capped
     rows = cl.unsearched if capped else cl.paginator.object_list
     dates = rows.values_list(name, flat=True)
     if cl.result_count <= FEW and not capped:
         days = {local_day(moment) for moment in dates.order_by()}
         return sorted({day[:depth] for day in days})
-    # One customer's rows are in an index by their numbers.
+    # An index holds one customer's rows by their numbers.
     order = ("pk",) if cl.is_of_a_customer() else (name, "pk")
     first = local_day(dates.order_by(*order)[0])
     last = local_day(dates.order_by(*(f"-{one}" for one in order))[0])

@@ -1,6 +1,5 @@
-"""Import and Export of a list. Behind Import: a file or a pasted table, and an empty table to begin
-with; behind Export: CSV and Excel, streamed whatever the length.
-"""
+"""Import and Export of a list. Import takes a file or a pasted table, and offers an empty table to
+begin with; Export streams CSV and Excel of any length."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -70,7 +69,7 @@ class UploadForm(forms.Form):
 
     @property
     def source(self) -> tuple[str, Iterator[bytes], str]:
-        """Its name, its bytes, and the encoding that a person says it has."""
+        """Its name, its bytes, and the encoding that the person chose."""
         if file := self.cleaned_data["file"]:
             return file.name, file.chunks(), self.cleaned_data["encoding"]
         return _("pasted table"), iter([self.cleaned_data["pasted"].encode()]), "utf-8"
@@ -81,7 +80,7 @@ class BulkImportAdmin(ImportMixin):
     held the whole file in memory and saved every row twice."""
 
     import_kind: ClassVar[ImportJob.Kind]
-    # Each of these lists has an Export button as well.
+    # Each of these lists has an Export button, too.
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -97,7 +96,7 @@ class BulkImportAdmin(ImportMixin):
         return self.template(request, "xlsx")
 
     def template(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        """An empty table with the titles that are known, in the language of the page."""
+        """An empty table with the known titles, in the language of the page."""
         require(self.has_import_permission(request))
         importer = IMPORTERS[self.import_kind]
         titles = [title_of(name) for name in (*importer.required, *importer.optional)]
@@ -151,13 +150,12 @@ def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
 
 
 def title_of(name: str) -> str:
-    """A column's title in the language in force."""
     is_chinese = (get_language() or "").startswith("zh")
     return next((title for title in ALIASES[name] if is_chinese and not title.isascii()), name)
 
 
 class ExportForm(SelectableFieldsExportForm):
-    """One click less: a CSV unless Excel is chosen. Columns are called as on the desk."""
+    """Exports CSV unless Excel is chosen, which saves a click. Columns are named as on the desk."""
 
     def __init__(self, formats: Any, resources: Any, **kwargs: Any) -> None:
         super().__init__(formats, resources, **kwargs)
@@ -170,7 +168,7 @@ class ExportForm(SelectableFieldsExportForm):
 
 
 class ExportAdmin(ExportMixin):
-    """Exports what the list shows now, filters and search included."""
+    """Exports what the list shows, with its filters and search."""
 
     export_form_class = ExportForm
     export_template_name = "desk/export.html"
@@ -180,7 +178,8 @@ class ExportAdmin(ExportMixin):
         return super().get_export_queryset(request).order_by("pk")
 
     def export_action(self, request: HttpRequest) -> HttpResponseBase:
-        """The library's page, but not its file, which it joins in memory, a model object a row."""
+        """The library's page, but not its file: the library keeps all of it in memory, a model
+        object per row."""
         if request.method == "POST" and self.has_export_permission(request):
             formats = self.get_export_formats()
             resources = self.get_export_resource_classes(request)

@@ -1,5 +1,5 @@
-"""Filters of a list that are typed and not chosen from a short list: days from and to, and one of
-hundreds of thousands of customers. Each is answered by an index."""
+"""Filters of a list that are typed, not chosen from a short list: days from and to, and one of
+hundreds of thousands of customers. An index answers each of them."""
 
 import datetime
 from collections.abc import Mapping
@@ -21,8 +21,7 @@ TODAY, MONTH = "today", "month"
 
 
 class TypedFilter(ListFilter):
-    """Drawn by a template of its own among the fields of the search form: `parameters` are names
-    of the form's."""
+    """Drawn by its own template in the search form; `parameters` are names of fields there."""
 
     parameters: ClassVar[tuple[str, ...]]
 
@@ -43,8 +42,8 @@ class TypedFilter(ListFilter):
 
 
 class DatesFilter(TypedFilter):
-    """From one day to another, both included. `from` may also be "today" or "month", the present
-    one, so that a saved filter means today's today."""
+    """From one day to another, both included. `from` may also be "today" or "month" (the current
+    one), so that a saved filter moves with the calendar."""
 
     title = gettext_lazy("created")
     template = "desk/filter_dates.html"
@@ -55,7 +54,7 @@ class DatesFilter(TypedFilter):
         usual = ((TODAY, _("Today")), (MONTH, _("This month")))
         yield {
             "first": first.isoformat() if first else "",
-            # Today's today, as long as nobody types another day.
+            # It stays today's date until somebody types another day.
             "word": self.typed.get("from", "") if self.typed.get("from") in (TODAY, MONTH) else "",
             "last": last.isoformat() if last else "",
             "usual": [
@@ -78,7 +77,7 @@ class DatesFilter(TypedFilter):
         return queryset
 
     def days(self) -> tuple[datetime.date | None, datetime.date | None]:
-        """Raises LookupRefusedError for what is no day."""
+        """Raises LookupRefusedError if a value is no day."""
         return self.day("from"), self.day("to")
 
     def day(self, name: str) -> datetime.date | None:
@@ -95,8 +94,7 @@ class DatesFilter(TypedFilter):
 
 
 class PickedFilter(TypedFilter):
-    """One row of another table, found by a part of its name: theme/picker.js asks `found_at()` for
-    those that are offered."""
+    """One row of another table, found by a part of its name: theme/picker.js asks `found_at()`."""
 
     template = "desk/filter_picked.html"
     field: ClassVar[str]
@@ -117,7 +115,7 @@ class PickedFilter(TypedFilter):
         return queryset if key is None else queryset.filter(**{f"{self.field}_id": key})
 
     def key(self) -> int | None:
-        """Raises LookupRefusedError for what is no key."""
+        """Raises LookupRefusedError if the value is no key."""
         value = str(self.used_parameters.get(self.parameters[0], ""))
         if not value:
             return None
@@ -148,7 +146,7 @@ class CustomerFilter(PickedFilter):
 
     def picked(self, key: int) -> Customer | None:
         found = Customer.objects.filter(pk=key).only("username")
-        if not self.is_offered:  # to who may not see customers, none that the list does not name
+        if not self.is_offered:  # a user who may not see customers gets only those in the list
             found = found.filter(Exists(self.model.objects.filter(customer=OuterRef("pk"))))
         return found.first()
 
@@ -160,9 +158,9 @@ class CustomerFilter(PickedFilter):
 
 
 class CreatorFilter(PickedFilter):
-    """Who of the staff placed it. A portal's order has its customer's login for a creator: such are
-    found by the customer. Names are told of the staff and of who placed orders, and of no other
-    login."""
+    """The staff member who placed it. The creator of a portal's order is its customer's login,
+    which the customer's filter finds. It tells only names of staff and of people who placed orders.
+    """
 
     title = gettext_lazy("creator")
     parameters = ("creator__id__exact",)
@@ -177,7 +175,7 @@ class CreatorFilter(PickedFilter):
 
 
 def creators_found(user: User, term: str) -> list[Mapping[str, Any]]:
-    """Those of the staff whose names begin so, first who asks."""
+    """Staff whose names begin with the term, the asking user first."""
     known = User.objects.filter(is_staff=True).exclude(pk=user.pk).order_by("username")
     rows = known.values_list("pk", "username")
     if term:

@@ -1,5 +1,4 @@
-"""Groups of the staff, each described by what its people can do. A group gives rights: super
-administrators alone make and change them."""
+"""Groups of the staff. Only super administrators change them: a group gives rights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +19,7 @@ from core.admin.shared_edits import SharedEditsAdmin
 from core.models import User
 from core.permissions import GRANTABLE, Right, may, rights_given_by
 
-# Rights that go with another one of these are not said.
+# A right that follows from another one of these is not named.
 WORDS: Mapping[Right, Any] = {
     Right.SEE_ORDERS: gettext_lazy("see orders and conversations"),
     Right.SEE_CUSTOMERS: gettext_lazy("see customers and their balances"),
@@ -40,21 +39,20 @@ WORDS: Mapping[Right, Any] = {
     Right.UNDO_IMPORT: gettext_lazy("undo imports of what they may book"),
 }
 
-# What is done with the rows of a table.
 ACTIONS = {
     "view": gettext_lazy("see"),
     "add": gettext_lazy("add"),
     "change": gettext_lazy("change"),
     "delete": gettext_lazy("delete"),
 }
-# Permissions that are none of those four.
+# Permissions beyond those four.
 OTHERS = {
     "approve_order": gettext_lazy("orders: approve and decline"),
     "pause_office": gettext_lazy("the whole office: pause"),
     "undo_import": gettext_lazy("imports: undo"),
 }
 
-# The tables that say what a group holds and who is in it: what one row is called, and many.
+# The tables between a group and its rights or people: singular and plural name of a row.
 BETWEEN = {
     between._meta.verbose_name: between._meta.verbose_name_plural
     for between in (Group.permissions.through, User.groups.through)
@@ -77,7 +75,6 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
     has_change_permission = has_delete_permission = has_add_permission
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        """Who may only look reads what it comes to."""
         fields = ("name", "can_do", "permissions")
         return fields if self.has_change_permission(request) else fields[:2]
 
@@ -89,7 +86,7 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
         return form
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Whom it concerns by name, in place of a line for each right and for each of them."""
+        """Names the people concerned, in place of a line for each right and each person."""
         lines, numbers, lacking, protected = super().get_deleted_objects(objs, request)
         between = BETWEEN.values()
         told: dict[str, Any] = {name: one for name, one in numbers.items() if name not in between}
@@ -104,14 +101,14 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
 
 
 def without_between(lines: list[Any]) -> list[Any]:
-    """The tree of what would be deleted, without the rows of the tables between two others."""
+    """The tree of what would be deleted, without the rows of the tables in BETWEEN."""
     rows = tuple(f"{capfirst(str(name))}: " for name in BETWEEN)
     kept = [without_between(one) if isinstance(one, list) else one for one in lines]
     return [one for one in kept if one and not str(one).startswith(rows)]
 
 
 def grantable_to(group: Group | None) -> QuerySet[Permission]:
-    """What it holds besides it keeps until somebody takes it away."""
+    """A group also keeps the other permissions that it has, until somebody removes them."""
     name = Concat("content_type__app_label", Value("."), "codename")
     offered = Q(name_in_full__in=GRANTABLE)
     if group is not None:
@@ -121,8 +118,8 @@ def grantable_to(group: Group | None) -> QuerySet[Permission]:
 
 
 def permission_label(permission: Permission) -> str:
-    """In the reader's language; Django's own names are English. What is no table's any more keeps
-    the name that it had."""
+    """In the reader's language; Django's own names are English. Without its table it keeps its
+    name."""
     if permission.codename in OTHERS:
         return str(OTHERS[permission.codename])
     action, _underscore, _table = permission.codename.partition("_")

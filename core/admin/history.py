@@ -1,4 +1,4 @@
-"""An object's history with the fields that changed: before and after, by whom, when, by what."""
+"""An object's history: each changed field before and after, by whom, when, by what."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.models.history import SHOWN
 
 
 class HistoryAdmin(admin.ModelAdmin):
-    """What DeskAdmin.save_model() kept, on the page behind History."""
+    """Shows what DeskAdmin.save_model() kept, on the page behind History."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -40,7 +40,7 @@ def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
 
 
 def field_of(model: Any, name: str) -> Any:
-    """None for one of an older version of the office, and for one that a form alone has."""
+    """None if an older version of the office had it, or if only a form has it."""
     try:
         return model._meta.get_field(name)
     except FieldDoesNotExist:
@@ -48,7 +48,7 @@ def field_of(model: Any, name: str) -> Any:
 
 
 def shown(change: FieldChange, text: str) -> str:
-    """Rows of before may hold credentials in a recipe."""
+    """Old rows may hold credentials in a recipe."""
     return without_credentials_in(text) if change.field == "recipe" else text
 
 

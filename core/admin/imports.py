@@ -1,9 +1,5 @@
-"""Bulk uploads on the desk: each job's own page, with what the check found,
-the import with its progress, what was refused, and the question before it is undone.
-
-Everybody who may see imports sees what was done; the rows themselves, and the buttons, belong to
-whoever uploaded the file, and to super administrators.
-"""
+"""Bulk uploads on the desk. Everybody who may see imports sees what was done; the rows and the
+buttons belong to the person who uploaded the file, and to super administrators."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -37,7 +33,7 @@ from core.permissions import Right, may
 from core.reasons import Reason, translate
 from core.sentences.undoing import UndoCode
 
-# Done before the page is back; larger files are for the consumers.
+# These are done before the page returns; the consumers do larger files.
 SMALL_BYTES = 50_000
 SMALL_ROWS = 1_000
 ERRORS_SHOWN = CHANGES_SHOWN = 100
@@ -48,9 +44,9 @@ MODELS: Mapping[int, str] = {
     ImportJob.Kind.ORDERS: "order",
 }
 
-# Rows that are undone before the page is back; more are for the consumers.
+# Rows that are undone before the page returns; the consumers undo more.
 UNDONE_AT_ONCE = 1_000
-# Of more rows the page does not ask beforehand what depends on them; the run does.
+# With more rows the page does not check beforehand what depends on them; the run does.
 MOST_ASKED = 10_000
 UNDO_QUESTIONS: Mapping[int, Any] = {
     ImportJob.Kind.CUSTOMERS: gettext_lazy(
@@ -68,7 +64,7 @@ UNDO_QUESTIONS: Mapping[int, Any] = {
 }
 
 
-# What a person may say of a file after its check: by its name in the address, what the job keeps.
+# What a person may say about a file after its check: name in the address -> fields of the job.
 CHOICES: dict[str, dict[str, str | bool]] = {
     "decimal-point": {"decimal_sign": "."},
     "decimal-comma": {"decimal_sign": ","},
@@ -96,7 +92,7 @@ class ImportJobAdmin(JobAdmin):
     search_fields = ("file_name",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Whose rows these are. Without an object: whether there can be any."""
+        """Whether the user may change these rows. Without an object: whether they may have any."""
         user = staff(request)
         if isinstance(obj, ImportJob):
             is_open = may(user, Right.OPEN_IMPORT, obj)
@@ -124,7 +120,7 @@ class ImportJobAdmin(JobAdmin):
         return found
 
     def repeat_buttons(self, job: ImportJob) -> list[Button]:
-        """The rows that the note names: are they payments that were booked before?"""
+        """Asks whether the rows in the note are payments that were booked before."""
         skip, again = (self.url_of("again", job.pk, f"repeated-{do}") for do in ("skip", "again"))
         ask = _("Credit these customers again? Only if they paid twice.")
         return [
@@ -133,8 +129,8 @@ class ImportJobAdmin(JobAdmin):
         ]
 
     def load(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
-        """All rows, or none where one became wrong since the check; with refused rows in the file
-        the good ones."""
+        """Import all rows, or none if one became wrong since the check. If the file has refused
+        rows, import the good ones."""
         if job.status == ImportJob.Status.CHECKED and jobs.have_prices_changed(job):
             if job.check_again():
                 start(job)
@@ -159,7 +155,6 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/again/<str:choice>/", "again", post=True)
     def again_view(self, request: HttpRequest, pk: int, choice: str) -> HttpResponse:
-        """Check the file again, with what a person says of it."""
         job = self.changed_or_404(request, pk)
         if choice not in CHOICES:
             raise Http404
@@ -234,7 +229,7 @@ class ImportJobAdmin(JobAdmin):
         return [Button(_("Undo this import"), self.url_of("undo", job.pk), tone="danger")]
 
     def undo_note(self, request: HttpRequest, job: ImportJob) -> str:
-        """Why there is no button, for who would have one."""
+        """Why a user who may undo has no button."""
         if job.status != ImportJob.Status.DONE or not job.changes:
             return ""
         if not may_undo(staff(request), job) or self.knows_rows(request, job):
@@ -242,14 +237,13 @@ class ImportJobAdmin(JobAdmin):
         return translate(Reason.of(UndoCode.ROWS_UNKNOWN))
 
     def knows_rows(self, request: HttpRequest, job: ImportJob) -> bool:
-        """Asked once a page: it counts."""
+        """It counts rows, so it is asked once a page."""
         if job.knows_rows is None:
             job.knows_rows = undoer_of(job, staff(request)).knows_rows()
         return job.knows_rows
 
     @address("<int:pk>/undo/", "undo")
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What would be taken back, and what speaks against it; with the yes it is."""
         job = self.seen_or_404(request, pk)
         require(may_undo(staff(request), job))
         if not job.is_undoable:
@@ -270,7 +264,6 @@ class ImportJobAdmin(JobAdmin):
         return self.own_page(request, "desk/undo_import.html", _("Undo this import"), **context)
 
     def undo(self, request: HttpRequest, job: ImportJob) -> None:
-        """What came of it is told and kept in the job's history."""
         if not job.start_undo(staff(request), get_language() or ""):
             text = _("Somebody else started undoing it first.")
             self.message_user(request, text, messages.WARNING)
@@ -286,8 +279,8 @@ class ImportJobAdmin(JobAdmin):
 
 
 def start(job: ImportJob) -> None:
-    """Do what is due: now where that is quick, else by the consumers. A workbook is never opened by
-    the web: what it unpacks to, only its reader finds out."""
+    """Do what is due: at once if that is quick, else by the consumers. The web never opens a
+    workbook: only its reader finds out how large it is unpacked."""
     if job.size <= SMALL_BYTES and job.total <= SMALL_ROWS and store.is_text(job):
         jobs.run(job.pk)
     else:
@@ -295,7 +288,7 @@ def start(job: ImportJob) -> None:
 
 
 def may_import(user: User, kind: int, *, update: bool = False) -> bool:
-    """What a later release imports, it offers."""
+    """Only the later release that knows an import of another kind offers it."""
     return kind in IMPORTERS and may(user, jobs.right_to_import(kind, update=update))
 
 
@@ -314,8 +307,8 @@ def money_text(job: ImportJob) -> str:
 
 
 def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What may mend the whole file by one click: the question, and its answers with the address
-    that each is sent to."""
+    """Choices that may mend the whole file by one click: the question, and (address, answer) of
+    each."""
     found = []
     if (job.encoding in TEXT_ENCODINGS and job.encoding != "utf-8") or job.chosen_encoding:
         names = [name for name in TEXT_ENCODINGS if name != job.encoding]
@@ -338,7 +331,7 @@ def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, st
 
 
 def limit_of(job: ImportJob) -> str:
-    """What the orders or top-ups of a file may be each before they await approval; "" for any."""
+    """The largest amount in the file that needs no approval; "" if there is no limit."""
     limit = None
     if job.kind == ImportJob.Kind.ORDERS:
         limit = ApprovalLimit.objects.of(job.creator)

@@ -1,8 +1,5 @@
-"""The page of a job of the consumers: its buttons and what is known of it, live.
-
-State and figures come by the change feed (core/live/sources/jobs.py); the rest of the panel may be
-one user's own, so the page asks for it where the feed says that it changed.
-"""
+"""The page of a consumers' job, live. The change feed brings state and figures; the rest of the
+panel may differ by user, so the page asks for it when the feed says that it changed."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -25,8 +22,6 @@ from core.permissions import made_by_user, may
 
 
 class JobChangeList(DeskChangeList):
-    """All jobs for who may see them, else one's own."""
-
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         found = super().get_queryset(request, exclude_parameters)
         user = staff(request)
@@ -34,14 +29,14 @@ class JobChangeList(DeskChangeList):
 
 
 class JobAdmin(DeskAdmin):
-    """Jobs are made elsewhere; whoever made one sees it, also without the right to see all."""
+    """Jobs are made elsewhere. Their creators see them even without the right to see all."""
 
     source: ClassVar[JobSource[Any]]
     panel_template: ClassVar[str]
     change_form_template = "desk/job.html"
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
-    # The page shows its own panel; nothing of a job is typed.
+    # The page shows its own panel; nobody types into a job.
     fields = readonly_fields = ("create_date",)
     shown_amount = cells.money(gettext_lazy("amount"), "amount")
 
@@ -50,7 +45,7 @@ class JobAdmin(DeskAdmin):
 
     @abstractmethod
     def panel_context(self, request: HttpRequest, job: Any) -> dict[str, Any]:
-        """What this user gets to see beside state and figures."""
+        """What this user sees beside state and figures."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskChangeList]:
         return JobChangeList

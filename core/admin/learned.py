@@ -1,5 +1,4 @@
-"""What a site was found to take when it asked for less, said as a suggestion, and what staff can do
-about it."""
+"""The limits found on a site that asked for less, and what staff can do about them."""
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -10,7 +9,7 @@ from core.pages import display
 
 
 def limits_of(site: Site) -> list[str]:
-    """Each limit that was met: "4.8 plays per second", "2 plays at once"."""
+    """A text for each limit found: "4.8 plays per second", "2 plays at once"."""
     found = []
     if site.learned_rate:
         found.append(_("%(plays)s plays per second") % {"plays": display.speed(site.learned_rate)})
@@ -21,12 +20,12 @@ def limits_of(site: Site) -> list[str]:
 
 
 def connections_of(site: Site) -> int | None:
-    """The lower limit: of what it accepts at once, and of what it counts without a loss."""
+    """The lower limit: what it accepts at once, or what it counts without a loss."""
     return min(filter(None, (site.learned_connections, site.counted_connections)), default=None)
 
 
 def learned_of(site: Site) -> dict[str, str]:
-    """`found` and `advice`; {} for a site that takes whatever was sent."""
+    """`found` and `advice`; {} for a site without a limit."""
     limits = limits_of(site)
     if not limits:
         return {}

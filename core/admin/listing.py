@@ -1,7 +1,5 @@
-"""The list of a model on the desk: as many queries, of the same small size, for 5,000,000 rows as
-for 5,000. Filters and orders are those that an index answers; texts that no column shows stay
-where they are.
-"""
+"""The list of a model on the desk: as many small queries for 5,000,000 rows as for 5,000. It
+filters and sorts only by an index, and reads no text that no column shows."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -20,16 +18,16 @@ from core.theme.changelist import SteppedChangeList
 
 
 class DeskChangeList(SteppedChangeList):
-    """`search_is_capped`: more rows than those shown were meant."""
+    """`search_is_capped`: the search found more rows than are shown."""
 
-    # The dates above it are those of core/admin/dates.py; lists of other packages have Django's.
+    # core/admin/dates.py makes the dates above it; lists of other packages have Django's.
     has_dates = True
     search_is_capped = False
     model_admin: Any
     paginator: Any
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """All rows that are meant; `get_results()` shows a page of them."""
+        """All rows that match; `get_results()` shows a page of them."""
         term, self.query = self.query, ""
         try:
             self.unsearched = super().get_queryset(request, exclude_parameters)
@@ -41,17 +39,19 @@ class DeskChangeList(SteppedChangeList):
         return found
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """A list that says so is sorted by date within whatever else it is sorted by, forwards or
-        backwards as that is: so one index serves a filter, its dates and both directions."""
-        # Django says an order twice that the query has as well.
+        """If the list's `ordering` begins with the date, its rows are sorted by date within any
+        other order, too, in the same direction: one index serves a filter, its dates and both
+        directions."""
+        # Django repeats an order that the query has as well.
         ordering: list[Any] = list(dict.fromkeys(super().get_ordering(request, queryset)))
         dated: list[Any] = list(self.model_admin.ordering or ())
         if dated[:1] != ["-create_date"]:
-            # Newest first either way; of a year, only the dates have an index.
+            # Both put the newest first; only the dates of a year have an index.
             if ordering in (["-id"], ["-pk"]) and self.is_dated():
                 return ["-create_date", "-pk"]
             if ordering[-1] == "-pk" and not ordering[0].startswith("-"):
-                # Django's last word is "-pk", also behind what rises: no index is so.
+                # Django always ends with "-pk", even after an ascending column; no index is like
+                # that.
                 ordering[-1] = "pk"
             return ordering
         if ordering == dated:
@@ -62,7 +62,7 @@ class DeskChangeList(SteppedChangeList):
         return chosen + [part for part in rest if part not in chosen]
 
     def is_of_a_customer(self) -> bool:
-        """One customer's rows stand in an index by their numbers; the newest are the same."""
+        """An index holds one customer's rows by their numbers; the newest have the highest."""
         return any(name.startswith("customer__id") for name in self.params) and not self.is_dated()
 
     def is_dated(self) -> bool:
@@ -73,7 +73,7 @@ class DeskChangeList(SteppedChangeList):
 
     @property
     def typed_parameters(self) -> set[str]:
-        """Those that the search form has fields of its own for."""
+        """Parameters with fields of their own in the search form."""
         drawn = (getattr(spec, "parameters", ()) for spec in self.filter_specs)
         return {name for names in drawn for name in names}
 
@@ -84,7 +84,6 @@ class DeskChangeList(SteppedChangeList):
 
     @property
     def found_text(self) -> str:
-        """How many rows were found, as far as they were counted."""
         number = self.result_count
         if self.paginator.is_estimated:
             text = _("about %(number)s results")
@@ -97,13 +96,12 @@ class DeskChangeList(SteppedChangeList):
 
     @property
     def sums(self) -> list[tuple[str, str]]:
-        """What the rows that were found add up to, by the list's `summed`; nothing where they are
-        too many to be counted: those are added up when somebody asks."""
+        """The sums of the rows found, by the list's `summed`; [] if there are too many to count:
+        those are added up on request."""
         return [] if self.is_long else self.sums_of(self.paginator.object_list)
 
     @property
     def is_long(self) -> bool:
-        """Whether there are more rows than are counted."""
         return self.search_is_capped or self.paginator.is_capped or self.paginator.is_estimated
 
     def sums_of(self, rows: QuerySet[Any]) -> list[tuple[str, str]]:
@@ -121,10 +119,10 @@ class DeskChangeList(SteppedChangeList):
         return without_filters(rows).filter(pk__in=hits)
 
     def columns_to_read(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Of a row, what the list's columns read of it, or all but memos, which are long and are
-        shown on the row's own page; of another table's row a list shows the name."""
+        """Reads only the columns that the list shows, or all but memos, which are long and stand on
+        the row's own page; of related rows it reads the name."""
         if not self.multi_page:
-            # Django would take all rows of the list, and by what the list is filtered.
+            # Django would read all rows of the list, with all columns used by filters.
             rows = self.paginator.page(1).object_list
         reads = self.model_admin.list_reads
         kept = {"id", *self.list_display, *reads}
@@ -147,7 +145,7 @@ class DeskChangeList(SteppedChangeList):
 
 
 class AttentionFilter(admin.SimpleListFilter):
-    """Rows of a queryset that knows which of them `needing_a_person()`."""
+    """For a queryset that has `needing_a_person()`."""
 
     title = gettext_lazy("needs attention")
     parameter_name = "attention"

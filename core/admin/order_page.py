@@ -1,5 +1,5 @@
-"""An order's page while it is delivered: written here once, for the page as it opens and for every
-change the feed brings. Only context_of() asks the database."""
+"""An order's page during its delivery: written once, for the page as it opens and for every change
+the feed brings. Only context_of() asks the database."""
 
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +25,7 @@ from core.pages.flow.timeline import STEPS_SHOWN
 from core.reasons import closed, reason_of, translate
 
 READINGS_SHOWN = 20
-# What nobody has to wait for any more, and what was not all delivered.
+# Ended without a full delivery.
 SHORT = (Status.FAILED, Status.PARTIAL)
 
 
@@ -33,7 +33,7 @@ def context_of(order: Order) -> dict[str, Any]:
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "sections": sections.render(watched),
-        # Of the order for which the buttons were chosen; the sections may be newer.
+        # Of the order that the buttons were chosen for; the sections may be newer.
         "doing": doing_of(order),
         "curve": curve(watched),
         "thousand": display.number(1000),
@@ -45,7 +45,7 @@ def live_part(watched: Watched) -> dict[str, Any]:
 
 
 def doing_of(order: Order) -> str:
-    """When it changes, other buttons may be offered."""
+    """When it changes, the buttons may change."""
     asked = (order.cancel_requested, order.pause_requested)
     doing = (order.status, *asked, order.held_by_site, order.remark, is_worked_on(order))
     return "|".join(map(str, doing))
@@ -80,7 +80,7 @@ def delivery(watched: Watched) -> dict[str, Any]:
         "state": display.state(order),
         "pace": pace_of(watched),
         "refund": refund_of(order),
-        # While people pause it, it moves on with the time.
+        # While people pause the order, its deadline moves on with the time.
         "deadline": None if order.is_paused_by_people or watched.pause else deadline_of(order),
     }
 
@@ -90,7 +90,7 @@ def delivery(watched: Watched) -> dict[str, Any]:
 
 
 def why_and_what(order: Order) -> tuple[str, str]:
-    """A sentence each; "" where there is nothing to say."""
+    """A sentence each; "" if there is nothing to say."""
     if order.status == Status.PAUSED:
         return why_paused(order), what_when_paused(order)
     if order.status in SHORT:
@@ -103,7 +103,7 @@ def why_and_what(order: Order) -> tuple[str, str]:
 
 
 def last_step(order: Order) -> OrderEvent | None:
-    """That which brought it where it is."""
+    """The event that brought it to its status."""
     steps = [event for event in order.events.all() if event.to_status == order.status]
     return steps[-1] if steps else None
 
@@ -156,7 +156,6 @@ def latest_events(watched: Watched) -> dict[str, Any]:
 
 
 def pace_of(watched: Watched) -> list[tuple[str, str]]:
-    """How fast it goes, while it goes."""
     if watched.order.status != Status.RUNNING:
         return []
     return [
@@ -181,8 +180,7 @@ def figures_of(order: Order) -> list[tuple[str, str]]:
 
 
 def answers_of(order: Order) -> list[tuple[str, str, str]]:
-    """How the site answered: status, how often, what that means. Nothing where every play was
-    answered as it should be."""
+    """How the site answered: status, how often, what it means. [] if it received every play."""
     answers = {int(status): number for status, number in (order.answers or {}).items()}
     counted = counted_by(order)
     if counted.issuperset(answers):
@@ -194,7 +192,7 @@ def answers_of(order: Order) -> list[tuple[str, str, str]]:
 
 
 def counted_by(order: Order) -> frozenset[int]:
-    """The answers by which its site says that it received a play."""
+    """The statuses by which its site says that it received a play."""
     try:
         return sites.adapter(order.site.adapter, order.site.recipe).counted
     except (ValueError, SiteError):  # of a kind that is gone, or by a recipe that is wrong
@@ -217,7 +215,7 @@ def meaning(status: int, counted: frozenset[int]) -> str:
 
 
 def refund_of(order: Order) -> str:
-    """The arithmetic of what an ended order gave back; "" while it is open."""
+    """How the refund of an ended order was computed; "" while it is open."""
     if order.delivered is None:
         return ""
     if order.delivered == order.count:

@@ -1,6 +1,4 @@
-"""Orders: the list, the page where staff place one and watch its delivery, and the lists of what
-is written down beside all of them.
-"""
+"""Orders: the list, the page to place one and watch its delivery, and lists of their records."""
 
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -42,9 +40,9 @@ from core.permissions import Right, may
 from core.reasons import translate
 from core.theme.changelist import LookupRefusedError
 
-# Nobody waits longer for the sums of millions of orders.
+# The sums of millions of orders may take this long.
 SECONDS = 5.0
-# Of the list alone: what an order's page needs is half as much again.
+# Only for the list: the page of an order needs half as much again.
 LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
     js=("admin/js/actions.js", "office/order-live.js", "office/queue.js")
 )
@@ -118,7 +116,7 @@ class OrderAdmin(
         *("creator", "site_name", "pace", "shown_rate", "delivered"),
         *("start_date", "end_date"),
     )
-    # What they read of an order, half of what it has, and the rows that they name besides.
+    # The fields of an order that they read, half of all, and the related rows that they name.
     list_reads: ClassVar = (
         *("oid", "status", "customer", "url", "count", "price", "unit_price", "hours", "by_day"),
         *("planned_start", "site", "video_id", "video_title", "creator", "create_date"),
@@ -140,8 +138,8 @@ class OrderAdmin(
         *(LastDigits("oid"), Beginning("customer__username"), Words("customer__username")),
         PartOfAddress(),
     )
-    # Those that an index answers, whatever is filtered besides. More plays never cost less: by
-    # price they are sorted by plays, too.
+    # An index serves these with any filter. More plays never cost less, so the price sorts by
+    # plays.
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "state", "shown_price")
     date_hierarchy = "create_date"
@@ -158,8 +156,7 @@ class OrderAdmin(
 
     @address("find/", "find")
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """From the field in the header to the order that is meant, or to the list of those that may
-        be."""
+        """From the field in the header to the order, or to the list of orders that it may mean."""
         require(self.has_view_permission(request))
         words = request.GET.get("q", "").strip()
         if words:
@@ -169,7 +166,7 @@ class OrderAdmin(
         return HttpResponseRedirect(list_url("order", **{SEARCH_VAR: words}))
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        # Before the rows: what comes in between is offered.
+        # Before the rows: orders that come in between are offered.
         newer = {"newer": NewestOrder.prefix, "newest": newest_order()}
         return super().list_context(request) | newer | {"media": LIST_MEDIA}
 
@@ -180,7 +177,7 @@ class OrderAdmin(
 
     @address("sums/", "sums")
     def sums_view(self, request: HttpRequest) -> JsonResponse:
-        """What all rows add up to that the list's address means, however many they are."""
+        """The sums of all rows in the list at this address, however many they are."""
         require(self.has_view_or_change_permission(request))
         try:
             found: Any = self.get_changelist_instance(request)
@@ -194,7 +191,6 @@ class OrderAdmin(
 
     @address("creators/", "creators")
     def creators_view(self, request: HttpRequest) -> JsonResponse:
-        """Who of the staff may be meant by what has been typed."""
         require(self.has_view_or_change_permission(request))
         term = request.GET.get("term", "").strip()
         return JsonResponse({"results": creators_found(staff(request), term)})
@@ -202,14 +198,14 @@ class OrderAdmin(
     # --- placing an order
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new order. Its site is asked while the form is checked."""
+        """The site is asked while the form is checked."""
         require(self.has_add_permission(request))
         form = self.add_form(request, DeskOrderForm)
         form.asker = user = staff(request)
         return self.save_once(request, form, lambda: placing.place(form.quote, user, **form.terms))
 
     def response_add(self, request: HttpRequest, obj: Order, *args: Any) -> HttpResponse:
-        """For the next one the form keeps whose it was, how many plays and at which pace."""
+        """The form for the next order keeps customer, plays and pace."""
         if "_addanother" not in request.POST:
             return super().response_add(request, obj, *args)
         text = _("Order %(order)s was placed: %(plays)s plays for %(customer)s at %(price)s.")
@@ -224,7 +220,7 @@ class OrderAdmin(
 
     @address("quote/", "quote")
     def quote_view(self, request: HttpRequest) -> JsonResponse:
-        """The quote for what has been typed so far. Reads only; asks the site for its counter."""
+        """The quote for what is typed so far. Reads only; asks the site for its counter."""
         require(self.has_add_permission(request))
         form = DeskQuoteForm(request.GET)
         form.is_valid()
@@ -245,7 +241,7 @@ class OrderAdmin(
         return found
 
     def changing_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
-        """What can be done now; the model decides again when the button is pressed."""
+        """The model decides again when a button is pressed."""
         found = self.offer(request, order, "seen", _("Mark as seen"), "primary")
         is_told = order.awaits_approval
         ask = _("Reason (the customer sees it)") if is_told else _("Reason")
@@ -298,13 +294,13 @@ class OrderAdmin(
 
     @address("<int:pk>/buttons/", "buttons")
     def buttons_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What this user may do with the order now; asked for when the feed says it changed."""
+        """Asked for when the feed says that the order changed."""
         buttons = self.buttons(request, self.seen_or_404(request, pk))
         return render(request, "desk/buttons.html", {"buttons": buttons})
 
 
 def another_url(order: Order, **fields: Any) -> str:
-    """The form for another order, which begins with these fields and with what this one has."""
+    """The form for another order, filled in from this one; `fields` come first."""
     fields |= {"customer": order.customer_id, "count": order.count}
     if order.hours:
         fields |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}

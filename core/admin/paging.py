@@ -2,13 +2,12 @@
 
 Django counts all rows twice a page and reads every row before the page's first. Here
 
-- a filter is counted up to CAP rows and then no further; the whole table is estimated beyond it,
+- a filter is counted up to CAP rows; beyond that, the size of the whole table is estimated,
 - a page's ids come from an index alone, in a subquery, and its rows by id,
 - pages of the second half are read from the end,
-- very long lists that are sorted otherwise than newest first show their beginning, and turned round
-  their end,
-- pages far from both ends begin at a row and not behind a million others: nothing is deleted, so
-  the row's number tells its place. Where numbers were left out, the next page repeats some rows.
+- a very long list that is not sorted newest first shows only its beginning and, reversed, its end,
+- pages far from both ends begin at a row, not behind a million others: nothing is deleted, so the
+  row's number tells its place. If numbers were left out, the next page repeats some rows.
 """
 
 from typing import Any, cast
@@ -20,15 +19,14 @@ from django.utils.functional import cached_property
 from core.db.querysets import estimated_size, is_filtered, order_of, without_filters
 
 CAP = 10_000
-# From either end; so many entries of an index are counted off in some milliseconds.
+# From either end; skipping so many index entries takes some milliseconds.
 FAR = 50_000
-# So many rows, sorted by whatever, have pages from one end to the other.
+# Up to so many rows, a list in any order has all its pages.
 SORTED = 500_000
 
 
 class CappedPaginator(Paginator):
-    """`is_capped`: there are more rows than `count` says. `is_estimated`: there may be a few more
-    or less. Both only beyond CAP rows."""
+    """`is_capped`: there are more rows than `count`. `is_estimated`: `count` is not exact."""
 
     is_capped = False
     is_estimated = False
@@ -61,7 +59,7 @@ class CappedPaginator(Paginator):
         elif self.is_capped or bottom < self.count // 2:
             found = ids[bottom:top]
         else:
-            # Counted from the end, the last page is full also where the count was estimated.
+            # Counted from the end, so that the last page is full even if the count is estimated.
             found = ids.reverse()[self.count - top : self.count - bottom]
         return Page(without_filters(rows).filter(pk__in=found), number, self)
 
@@ -71,7 +69,6 @@ class CappedPaginator(Paginator):
         return order_of(rows)[:1] in (("-pk",), ("-id",), ("-create_date",))
 
     def _from(self, place: int) -> QuerySet[Any]:
-        """The rows from about this place on."""
         rows = cast("QuerySet[Any]", self.object_list)
         last = rows.order_by("-pk").values_list("pk", flat=True)[0]
         begin = rows.filter(pk__lte=last - place).order_by("-pk")

@@ -1,8 +1,5 @@
-"""What people hold back: the page of all pauses, with the one of the whole office; what each page
-says while it is on; and the buttons of a site.
-
-An order's own pause has its buttons on the order's page.
-"""
+"""What people hold back: the page of all pauses, the banner while the whole office is paused, and a
+site's buttons. An order's own pause has its buttons on the order's page."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,12 +24,11 @@ PAUSES_SHOWN = 50
 
 
 def banner(request: HttpRequest) -> Pause | None:
-    """The pause of the whole office; none for visitors."""
+    """The pause of the whole office; None for visitors."""
     return Pause.objects.in_force().office if request.user.is_staff else None
 
 
 def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """All pauses, those that hold something first."""
     user = staff(request)
     shown = Pause.objects.select_related("site", "creator", "ended_by")
     may_pause = may(user, Right.PAUSE_OFFICE)
@@ -66,7 +62,7 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
 
 
 def end(site: Site | None, request: HttpRequest, *, shift: bool) -> None:
-    """Let a site go on, or the whole office. Raises OrderError where nobody paused it."""
+    """Raises OrderError if nobody paused it. `site`: None for the whole office."""
     pause = Pause.objects.active().filter(site=site).first()
     if pause is None:
         raise OrderError(_("Nobody paused it."))
@@ -92,7 +88,7 @@ def site_buttons(site: Site, is_paused: bool) -> list[Button]:
 
 
 def pause_or_resume(url: Callable[[str], str], pausing: Button, *, is_paused: bool) -> list[Button]:
-    """Of what holds more than one order: to pause it, or both ways to go on."""
+    """For a site or the office: the button that pauses, or both ways to go on."""
     if not is_paused:
         return [replace(pausing, ask=_("Reason (your colleagues see it)"), needed=True)]
     return [
@@ -101,7 +97,7 @@ def pause_or_resume(url: Callable[[str], str], pausing: Button, *, is_paused: bo
 
 
 def resuming() -> list[tuple[str, str, str]]:
-    """Both ways to go on: the action's name, what the button says, what it asks."""
+    """Both ways to go on: the action's name, the button's label, its question."""
     return [
         (
             "resume",
@@ -140,7 +136,7 @@ class PausingOrdersAdmin(DeskAdmin):
     def pause_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
         confirm, ask = _("Pause this order until somebody resumes it?"), _("Reason")
         found = self.offer(request, order, "pause", _("Pause"), "warning", confirm, ask=ask)
-        # Only a plan that began can be late.
+        # An order is late only if its plan began.
         is_late = bool(order.hours and order.start_date and order.is_paused_by_people)
         for what, label, confirm in resuming() if is_late else [("resume", _("Resume"), "")]:
             found += self.offer(request, order, what, label, "success", confirm)

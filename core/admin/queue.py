@@ -1,8 +1,5 @@
-"""The queue page: what each worker drives, what is due and for how long, and how the sites stand.
-
-The figures are core/reports/queue.py's; each button is one of a site's page, of the pauses' or of
-the lists'.
-"""
+"""The queue page: what each worker drives, what is due and for how long, and how the sites are.
+core/reports/queue.py has the figures; the buttons belong to other pages."""
 
 from typing import Any
 

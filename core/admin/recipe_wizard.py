@@ -1,6 +1,5 @@
-"""From what people have at hand to a site's form with its recipe filled in: an address and an
-answer of the site, software that is known, or a file of another office. Nothing is saved here.
-"""
+"""Fills in the form of a site with a recipe: from an address and an answer of the site, from known
+software, or from another office's file. Nothing is saved here."""
 
 from typing import Any
 
@@ -18,7 +17,7 @@ from core.admin.recipes import PREFIX, fields_of, in_words
 from core.admin.views import address, require
 from core.reasons import printable, translate_error
 
-# Whose answer is refused is asked for a shorter one.
+# If an answer is longer, a shorter one is asked for.
 TOO_LONG = sample.MAX_SAMPLE
 
 
@@ -68,7 +67,7 @@ class RecipeWizardAdmin(AddFormAdmin):
             return self._page(request, file_errors=[translate_error(error)])
 
     def _look(self, request: HttpRequest, *, takes: bool) -> HttpResponse:
-        # Browsers end lines with both characters, whatever was pasted.
+        # Browsers send both characters at the end of a line, whatever was pasted.
         typed = {
             name: request.POST.get(name, "").strip().replace("\r\n", "\n")
             for name in ("url", "answer", "source")
@@ -84,7 +83,6 @@ class RecipeWizardAdmin(AddFormAdmin):
         return self._page(request, typed=typed, proposal=proposal)
 
     def _filled(self, request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
-        """The form of a new site, with these fields filled in."""
         form = self.get_form(request, form=self.form)(initial={"adapter": "http", **fields})
         extra = {"show_save_and_continue": True, "filled_in": True}
         return self.add_page(request, form, self.url_of("add"), **extra)
@@ -98,8 +96,8 @@ class RecipeWizardAdmin(AddFormAdmin):
 
 
 class Proposal:
-    """What an address and an answer say of a site. `video`, `pick`: the numbers of what was chosen
-    among `videos` and `numbers`. Raises SiteError, or ValueError with a sentence."""
+    """What an address and an answer tell about a site. `video`, `pick`: the numbers chosen among
+    `videos` and `numbers`. Raises SiteError, or ValueError with a sentence."""
 
     def __init__(self, typed: dict[str, str], video: str, pick: str) -> None:
         self.origin, path = Origin.split(typed["url"])
@@ -124,7 +122,7 @@ class Proposal:
         self.count_path = self._count_path(typed["source"], path)
 
     def _count_path(self, source: str, path: str) -> str:
-        """Of the address that the answer came from; a page without one is the video's own."""
+        """The path that the answer came from; a page without an address is the video's own."""
         if source:
             origin, own = (self.origin, source) if source[0] == "/" else Origin.split(source)
             self.second = "" if origin == self.origin else str(origin)
@@ -133,7 +131,7 @@ class Proposal:
 
     @property
     def pieces(self) -> list[tuple[str, int | None]]:
-        """The answer as it is shown: text, and the number of what can be clicked."""
+        """The answer as it is shown: text, and the number of each part that can be clicked."""
         found, number = [], 0
         for piece in self.sample.pieces:
             found.append((printable(piece.text), number if piece.where else None))
@@ -142,7 +140,7 @@ class Proposal:
 
     @property
     def views(self) -> int | None:
-        """What the proposed recipe reads in the answer."""
+        """The counter that the proposed recipe reads in the answer."""
         if self.picked is None:
             return None
         return sample.proves(self.picked, self._answer, self.video.video_id)
@@ -172,7 +170,7 @@ class Proposal:
 
 
 def chosen(text: str, among: int) -> int | None:
-    """A number of something that is offered."""
+    """The number of an offered choice; None if it is not one."""
     number = int(text) if text.isdecimal() and text.isascii() and len(text) < 6 else -1
     return number if 0 <= number < among else None
 

@@ -1,6 +1,5 @@
-"""The recipe of a site of no other kind, as fields of the site's form: one line of words each, and
-the reason at its field when it is wrong. Secrets are written here and never shown again.
-"""
+"""The recipe of a site of no known kind, as fields of the site's form: one line of words each, with
+an error at its field. Secrets are written here and never shown again."""
 
 import json
 import re
@@ -25,19 +24,19 @@ PREFIX = "recipe_"
 SECRETS = "new_secrets"
 SECRET_LINE = re.compile(r"([A-Za-z0-9_-]{1,32})[ \t]*=[ \t]*(.*)")
 SECRET_LENGTH = (4, 1000)
-# A header and its value, as JSON or Python write them.
+# A header and its value, as JSON or Python writes them.
 CREDENTIAL = re.compile(
     rf"""(["'](?:{"|".join(sorted(CREDENTIAL_HEADERS))})["']\s*[,:]\s*)"""
     r"""(["'])(?!(?:\w+ )?\{)(?:\\.|(?!\2).)*\2""",
     re.IGNORECASE,
 )
-# Of a step's fields, what alone makes none.
+# Fields that do not make a step by themselves.
 NO_STEP = ("method", "at_second")
 TEXTAREA = {"class": "vLargeTextField", "rows": 3, "spellcheck": "false"}
 
 
 class UnshownTextarea(forms.Textarea):
-    """What was typed into it is not sent back, also when the form is."""
+    """Never sends back what was typed, even if the form comes back."""
 
     def format_value(self, value: Any) -> str:
         return ""
@@ -95,7 +94,7 @@ def step_fields() -> dict[str, forms.Field]:
 
 
 class RecipeForm(forms.ModelForm):
-    """Wants a recipe for the kinds of site that need one, and keeps none for the others."""
+    """Requires a recipe for the kinds of site that need one, and drops it for the others."""
 
     vars().update(step_fields())
     recipe_video_pattern = line(
@@ -195,7 +194,7 @@ class RecipeForm(forms.ModelForm):
             self.fields[SECRETS].help_text = secrets_help(self.stored_secrets)
 
     def _stored_fields(self) -> dict[str, Any]:
-        """Without credentials, also where it was saved before there were secrets."""
+        """Without credentials, even if the recipe was saved before there were secrets."""
         try:
             recipe = Recipe.parse(self.instance.recipe)
         except RecipeError:
@@ -209,7 +208,7 @@ class RecipeForm(forms.ModelForm):
         self.instance.secrets = cleaned["secrets"] = None
         if not needs_recipe(cleaned.get("adapter", "")):
             return cleaned
-        # Whoever answers at another second address would be told what nobody is shown.
+        # The owner of another second address would receive the kept secrets.
         moves = cleaned.get("recipe_second_origin", "") not in ("", self.stored_second)
         kept = {} if moves else self.stored_secrets
         secrets = self._typed_secrets(cleaned.get(SECRETS, ""), kept)
@@ -230,7 +229,7 @@ class RecipeForm(forms.ModelForm):
         return cleaned
 
     def _typed_secrets(self, text: str, kept: dict[str, str]) -> dict[str, str]:
-        """What is kept, with what was typed over it."""
+        """The kept secrets, overwritten by the typed ones."""
         secrets = dict(kept)
         least, most = SECRET_LENGTH
         for number, typed in enumerate(text.splitlines(), 1):
@@ -328,7 +327,7 @@ def part(
 
 
 def data_of(cleaned: dict[str, Any]) -> dict[str, Any]:
-    """What the form says, as Recipe.parse() takes it."""
+    """The form's values in the shape that Recipe.parse() takes."""
     data = {
         name.removeprefix(PREFIX): value
         for name, value in cleaned.items()
@@ -343,7 +342,6 @@ def data_of(cleaned: dict[str, Any]) -> dict[str, Any]:
 
 
 def fields_of(data: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's data as the fields of the form show it."""
     found = {PREFIX + name: as_text(name, value) for name, value in data.items() if name != "steps"}
     for index, step in enumerate(data.get("steps") or ()):
         for name, value in step.items():
@@ -352,13 +350,12 @@ def fields_of(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def field_named(name: str) -> str:
-    """The form's field for a recipe's: steps.0.path is steps_0_path."""
+    """The form's field for a field of the recipe: steps.0.path is steps_0_path."""
     known = PREFIX + name.replace(".", "_")
     return known if known in RecipeForm.base_fields else PREFIX + "video_pattern"
 
 
 def as_text(name: str, value: Any) -> Any:
-    """A stored value as its field shows it."""
     if name.endswith("headers"):
         pairs = value.items() if isinstance(value, dict) else value
         return "\n".join(f"{header}: {content}" for header, content in pairs)
@@ -370,7 +367,7 @@ def as_text(name: str, value: Any) -> Any:
 
 
 def shown(data: dict[str, Any] | None) -> str:
-    """A recipe for who may only look at it: without credentials, whether or not it is valid."""
+    """A recipe for users who may only look: without credentials, whether or not it is valid."""
     if data is None:
         return "–"
     try:
@@ -381,6 +378,6 @@ def shown(data: dict[str, Any] | None) -> str:
 
 
 def without_credentials_in(text: str) -> str:
-    """A recipe as it was kept as text, by whatever release."""
+    """A recipe that some release kept as text."""
     text = CREDENTIAL.sub(rf"\1\2{DOTS}\2", text)
     return PARAMETER.sub(rf"\g<name>\g<equals>{DOTS}", text)

@@ -1,4 +1,4 @@
-"""Orders that are placed anew: the form under an order, the list, and what came of each time."""
+"""Repeated orders: the form under an order, the list, and the result of each time."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def rhythm(repeat: Repeat) -> str:
 
 
 class RepeatForm(forms.ModelForm):
-    """How often and when. A weekly one without a weekday is on that of today."""
+    """A weekly one without a weekday takes today's."""
 
     weekday = forms.TypedChoiceField(
         label=gettext_lazy("Weekday"),
@@ -66,7 +66,7 @@ class RepeatForm(forms.ModelForm):
 
 class RepeatingOrdersAdmin(DeskAdmin):
     def repeat_button(self, order: Order, user: User) -> list[Button]:
-        """To the repeat that there is, else to the form for a new one."""
+        """To the existing repeat, else to the form for a new one."""
         active = Repeat.objects.active().filter(order=order).first()
         if active is not None:
             return [Button(_("Repeat"), row_url("repeat", active.pk))]

@@ -1,7 +1,5 @@
-"""Saved filters: a person's own names for a list's filters, search and order, above the list.
-
-They are nobody else's business, and open nothing: who follows one sees what the address shows.
-"""
+"""Saved filters: a person's own names for a list's filters, search and order, above the list. Only
+their owner sees them. They open nothing: the list shows what its reader may see."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -18,7 +16,7 @@ from core.models import SavedFilter
 from core.pages.people import user_of
 
 MOST = 30
-# Of an address, what is no filter: the page, and Django's notes on errors and pop-ups.
+# Parts of an address that are no filter: the page, and Django's notes on errors and pop-ups.
 NO_FILTERS = ("p", "e", "all", "_popup", "_to_field", "_changelist_filters")
 
 
@@ -39,8 +37,7 @@ class SavedFiltersAdmin(AddressedAdmin):
         }
 
     def places_of_columns(self, request: HttpRequest, query: str) -> dict[str, str]:
-        """By the names of the columns that this person sees at an address their places, by which
-        an address orders a list."""
+        """Name -> place of each column that this person sees there; an address orders by places."""
         if "o" not in QueryDict(query):
             return {}
         there = copy(request)
@@ -54,7 +51,6 @@ class SavedFiltersAdmin(AddressedAdmin):
 
     @address("filters/", "filters", post=True)
     def filters_view(self, request: HttpRequest) -> HttpResponse:
-        """Keep, rename or forget one; back to the list as it was filtered."""
         require(self.has_view_or_change_permission(request))
         query = filters_of(QueryDict(request.POST.get("query", "")))
         name = request.POST.get("name", "").strip()[:60]
@@ -70,7 +66,7 @@ class SavedFiltersAdmin(AddressedAdmin):
         return self.to_list(query)
 
     def save_filter(self, request: HttpRequest, name: str, query: str) -> None:
-        """Its order by the names of columns, as places change when people choose other columns."""
+        """Keeps the order by names of columns: places change when people choose other columns."""
         places = self.places_of_columns(request, query)
         query = with_order(query, {place: column for column, place in places.items()})
         mine = self.saved_filters(request)
@@ -99,7 +95,7 @@ class SavedFiltersAdmin(AddressedAdmin):
             self.message_user(request, _("A filter with this name already exists."), messages.ERROR)
 
     def one_filter(self, request: HttpRequest) -> SavedFilter:
-        """One of one's own. Others' do not exist."""
+        """Raises Http404 for filters of others."""
         key = key_of(request.POST.get("id", ""))
         found: SavedFilter | None = self.saved_filters(request).filter(pk=key).first()
         if found is None:
@@ -108,7 +104,7 @@ class SavedFiltersAdmin(AddressedAdmin):
 
 
 def filters_of(given: QueryDict) -> str:
-    """An address's filters, in one order, so that the same are the same text."""
+    """An address's filters, sorted, so that equal filters are equal texts."""
     kept = given.copy()
     for name in NO_FILTERS:
         kept.pop(name, None)
@@ -120,8 +116,8 @@ def filters_of(given: QueryDict) -> str:
 
 
 def with_order(query: str, said: Mapping[str, str]) -> str:
-    """An address's filters, with the columns of its order called otherwise. What has no other name
-    is left out: it is not shown. Numbers, as older releases kept them, stay."""
+    """An address's filters, with the columns of its order renamed. A column without a new name is
+    not shown and is left out. Numbers, as older releases kept them, stay."""
 
     def called(term: str) -> str:
         sign, column = ("-", term[1:]) if term.startswith("-") else ("", term)

@@ -1,8 +1,8 @@
-"""Search that is answered by indexes, with 5,000,000 rows as with 5,000.
+"""Search that indexes answer, with 5,000,000 rows as with 5,000.
 
 Django's own takes a word apart and looks for it anywhere in any of the fields, which reads every
-row. Here a list names its `exact_fields`, and only where no row is named exactly by one of them its
-`finders` are asked, each of which leads from what was typed to rows by an index.
+row. Here a list names its `exact_fields`. If no row is named exactly by one of them, its `finders`
+are asked: each leads from the term to rows by an index.
 """
 
 from abc import ABC, abstractmethod
@@ -17,25 +17,25 @@ from django.http import HttpRequest
 
 from core.db import lookups
 
-# A page shows the newest hits; whoever has more than these has to say more.
+# A page shows the newest hits; a search with more has to be narrowed.
 HITS = 1_000
-# A shorter part of a word or an address is no three-letter piece of an index, and says nothing.
+# A shorter part is less than a three-letter piece of an index, and says nothing.
 LEAST_PART = 3
-# No name has more; SQLite takes no expression of a thousand parts.
+# No name has more; SQLite refuses expressions of a thousand parts.
 MOST_WORDS = 64
-# Customers whose names begin alike, or have the same words, whose rows are looked for.
+# So many customers with names that match have their rows looked up.
 NAMESAKES = 50
-# Of each index, to a person who has typed the beginning of a name.
+# So many names of each index are offered while a person types.
 OFFERED = 200
 
 
 class Finder(ABC):
     @abstractmethod
     def rows(self, model: Any, term: str) -> Q | None:
-        """A condition that an index answers; None where the term cannot lead to rows."""
+        """A condition that an index answers; None if the term cannot lead to rows."""
 
     def first_rows(self, model: Any, term: str) -> tuple[Q | None, bool]:
-        """The same, of the first rows where there are very many; and whether there may be more."""
+        """The same, only for the first rows if there are very many. True: there may be more."""
         return self.rows(model, term), False
 
     @abstractmethod
@@ -45,13 +45,13 @@ class Finder(ABC):
 
 @dataclass(frozen=True)
 class Named(Finder):
-    """By a name of the row's own, or of another table's row that it leads to."""
+    """By a name of the row itself or of a related row."""
 
     field: str
 
     @abstractmethod
     def indexed(self, field: str, term: str) -> Q | None:
-        """What an index of these names answers; None where the term is too short for it."""
+        """A condition that the index of these names answers; None if the term is too short."""
 
     def rows(self, model: Any, term: str) -> Q | None:
         relation, _, name = self.field.rpartition("__")
@@ -65,13 +65,13 @@ class Named(Finder):
         condition = self.indexed(name, term)
         if condition is None or not relation:
             return condition, False
-        # Their numbers, so that the database knows how few they are.
+        # Ids, so that the database knows how few they are.
         some = self.first_of(related_rows(model, relation, condition))[:NAMESAKES]
         keys = list(some.values_list("pk", flat=True))
         return Q(**{f"{relation}__in": keys}), len(keys) == NAMESAKES
 
     def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
-        """Those that are looked for where not all can be."""
+        """The ones to look for if there are too many."""
         return matching
 
 
@@ -81,8 +81,7 @@ def related_rows(model: Any, relation: str, condition: Q) -> QuerySet[Any]:
 
 
 class Beginning(Named):
-    """How a field begins, as typed or in another of the usual cases: an index of names tells
-    capitals from small letters."""
+    """How a field begins, as typed or in another usual case: the index is case-sensitive."""
 
     def indexed(self, field: str, term: str) -> Q:
         return Beginning(field).plain(term)
@@ -96,8 +95,8 @@ class Beginning(Named):
 
 
 class Words(Named):
-    """Parts of a name, anywhere in it and in any order. One of them at least must be long enough
-    for an index of three-letter pieces."""
+    """Parts of a name, in any place and order. One must have three letters, as the index needs
+    them."""
 
     def indexed(self, field: str, term: str) -> Q | None:
         words = term.split()
@@ -108,7 +107,7 @@ class Words(Named):
         return reduce(and_, (*long, *short))
 
     def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
-        """The newest: none of them begins better than another."""
+        """The newest: none of them matches better than another."""
         return matching.order_by("-pk")
 
     def plain(self, term: str) -> Q:
@@ -117,7 +116,7 @@ class Words(Named):
 
 @dataclass(frozen=True)
 class LastDigits(Finder):
-    """How a number ends: what people read to each other."""
+    """How a number ends: people read this to each other."""
 
     field: str
 
@@ -140,17 +139,17 @@ class PartOfAddress(Finder):
 class IndexedSearch:
     """For an admin class. `search_fields` then only says that there is a search box."""
 
-    # Unique ones, also of another table's row.
+    # Unique fields, also of related rows.
     exact_fields: ClassVar[tuple[str, ...]] = ()
     finders: ClassVar[tuple[Finder, ...]] = ()
-    # A field that completes what is typed offers the first names in this order.
+    # Autocomplete offers the first names in this order.
     autocomplete_ordering: ClassVar[tuple[str, ...]] = ()
     model: Any
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """All rows that are meant, for whoever goes through all of them."""
+        """All rows that match; for actions on all of them."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -167,7 +166,7 @@ class IndexedSearch:
         return queryset.filter(pk__in=ways[0].union(*ways[1:])), False
 
     def best_first(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """Who is called exactly so, who is but for capitals, whose name begins so, the others."""
+        """Exact names, names in another case, names that begin like this, the others."""
         name = self.autocomplete_ordering[0]
         place = Case(
             When(**{name: term}, then=0),
@@ -178,8 +177,8 @@ class IndexedSearch:
         return queryset.order_by(place, *self.autocomplete_ordering)
 
     def first_hits(self, queryset: QuerySet[Any], term: str, few: bool) -> tuple[list[int], bool]:
-        """Ids of the newest rows that are meant, and whether there are or may be more. `few`: the
-        queryset has so few rows that they can be looked at one by one."""
+        """Ids of the newest matching rows, and whether there are or may be more. `few`: the
+        queryset is so short that its rows can be checked one by one."""
         if found := self.exact_hits(queryset, term):
             return found, False
         hits: set[int] = set()
@@ -192,8 +191,8 @@ class IndexedSearch:
         return sorted(hits, reverse=True)[:HITS], more
 
     def first_names(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """Rows to choose from, of which a name begins so, or has such words: the first of each
-        index. Where there are more, more has to be typed."""
+        """Rows to choose from, of which a name begins like this or has such words: the first of
+        each index. If there are more, more has to be typed."""
         found: set[int] = set()
         for way in self.finders:
             for case in way.cases(term) if isinstance(way, Beginning) else ():
@@ -205,9 +204,9 @@ class IndexedSearch:
         return queryset.filter(pk__in=found)
 
     def asked_for(self, term: str, few: bool) -> Iterator[tuple[Q | None, bool]]:
-        """Conditions of those who have something to ask, and whether each may leave some out; of
-        those alone by which all rows are looked through too, or a list would show other rows than
-        an action on all that were found takes."""
+        """Conditions, and whether each may leave rows out. Finders without a condition in `rows()`
+        are left out: otherwise the list would show other rows than an action on all of them takes.
+        """
         ways = [way for way in self.finders if way.rows(self.model, term) is not None]
         if few and ways:
             yield reduce(or_, (way.plain(term) for way in ways)), False

@@ -1,8 +1,8 @@
-"""Two-step login of staff: a code of an authenticator app (TOTP, RFC 6238) besides the password, or
-one of the backup codes that were given out with it.
+"""Two-step login of staff: besides the password, a code of an authenticator app (TOTP, RFC 6238) or
+one of the backup codes.
 
-django-otp keeps the secrets, takes no code twice, and makes who guesses wait longer each time. Here
-is who has it, and how it begins and ends.
+django-otp keeps the secrets, takes no code twice, and makes a guesser wait longer each time. This
+module says who has two-step login, and how it begins and ends.
 """
 
 import unicodedata
@@ -18,7 +18,7 @@ from core.db.sessions import end_sessions, without_second_step
 from core.models import User
 
 BACKUP_CODES = 10
-# Unicode's categories of dashes, of blanks, and of signs that nobody sees.
+# Unicode's categories of dashes, of blanks, and of invisible signs.
 BETWEEN = {"Pd", "Zs", "Zl", "Zp", "Cc", "Cf"}
 
 
@@ -32,7 +32,7 @@ def is_missing(user: User) -> bool:
 
 
 def accepts(user: User, code: str) -> bool:
-    """Whether this code of the app, or a backup code, is good for this user now; it is used up."""
+    """Whether this app or backup code is good for this user now. A good code is used up."""
     code = plain(code)
     kind = TOTPDevice if code.isdecimal() else StaticDevice
     device = kind.objects.devices_for_user(user, confirmed=True).first()
@@ -40,22 +40,22 @@ def accepts(user: User, code: str) -> bool:
 
 
 def plain(code: str) -> str:
-    """A code as it was given out, of one as it was typed or copied: apps, printers and keyboards
-    group it by blanks and dashes of all kinds, and Chinese ones type full-width digits."""
+    """A code without what was typed or copied between its signs: apps, printers and keyboards group
+    it by blanks and dashes of all kinds, and Chinese ones type full-width digits."""
     text = unicodedata.normalize("NFKC", code).lower()
     return "".join(sign for sign in text if unicodedata.category(sign) not in BETWEEN)
 
 
 def app_of(user: User, key: str) -> TOTPDevice:
-    """The app that is to have this key. The row is written once it has proved that it has."""
+    """The app that is to have this key. The row is saved once the app proved that it has it."""
     return TOTPDevice(user=user, name="app", key=key)
 
 
 def confirm(user: User, key: str, code: str) -> list[str]:
-    """Turn it on by the first code of the app that has `key`; the backup codes, to be shown once.
-    None of them where the code is wrong: nothing has changed then."""
+    """Turn it on by the first code of the app that has `key`. Returns the backup codes, to be shown
+    once; [] if the code is wrong: nothing has changed then."""
     with transaction.atomic():
-        # Of two forms at once, the second finds what the first did.
+        # If two forms come at once, the second finds what the first did.
         User.objects.select_for_update().get(pk=user.pk)
         if is_on(user):
             return []
@@ -74,8 +74,8 @@ def confirm(user: User, key: str, code: str) -> list[str]:
 
 
 def turn_off(user: User, actor: User, session: str | None) -> None:
-    """The password alone is enough again. Who has lost the app may have lost what was logged in
-    besides: every session of theirs ends, except `session`, which asks for it."""
+    """The password alone is enough again. A person who lost the app may have lost an open session
+    with it: all their sessions end, except `session`, which asks for it."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user).delete()
         StaticDevice.objects.filter(user=user).delete()

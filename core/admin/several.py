@@ -25,7 +25,7 @@ from core.permissions import Right, may
 from core.theme.autocomplete import pick_by_typing
 
 MOST_LINES = 200
-# As an order's own address, and a number of plays behind it.
+# An order's address, and a number of plays behind it.
 LONGEST_LINE = 540
 LONGEST_ADDRESS = 500
 MOST_SIGNS = MOST_LINES * (LONGEST_LINE + 2)
@@ -33,7 +33,7 @@ MOST_SIGNS = MOST_LINES * (LONGEST_LINE + 2)
 
 @dataclass(slots=True)
 class Line:
-    """One of the addresses, with its number in the field."""
+    """An address, with the number of its line in the field."""
 
     number: int
     url: str
@@ -95,14 +95,14 @@ class SeveralForm(TermsForm, forms.ModelForm):
         pick_by_typing(field, Order._meta.get_field("customer"), admin.site)
 
     def lines(self) -> list[Line]:
-        """What was pasted, line by line; an empty one is none."""
+        """One for each line that is not empty."""
         text, each = self.cleaned_data["addresses"], self.cleaned_data["count"]
         typed = enumerate(text.splitlines(), start=1)
         return [line_of(number, line.strip(), each) for number, line in typed if line.strip()]
 
 
 def line_of(number: int, text: str, each: int) -> Line:
-    """An address, and behind a blank a number of its own: as typed, or as two cells are pasted."""
+    """An address, and perhaps its own number behind a blank or a tab, as two cells are pasted."""
     url, _blank, rest = text[:LONGEST_LINE].replace("\t", " ").partition(" ")
     rest = rest.strip()
     if len(url) > LONGEST_ADDRESS or len(text) > LONGEST_LINE or (rest and not rest[0].isdigit()):
@@ -117,7 +117,7 @@ def line_of(number: int, text: str, each: int) -> Line:
 class SeveralOrdersAdmin(DeskAdmin):
     @address("several/", "several")
     def several_view(self, request: HttpRequest) -> HttpResponse:
-        """The form; its quote; and the orders, where the quote that was seen still holds."""
+        """Show the form, then its quote; place the orders if the shown quote still holds."""
         require(self.has_add_permission(request))
         if request.method != "POST":
             initial = self.get_changeform_initial_data(request)
@@ -197,7 +197,7 @@ class SeveralOrdersAdmin(DeskAdmin):
             "media": self.media + form.media,
             "lines": [line.shown for line in lines],
             "sums": sums_of(form, lines, staff(request)) if lines else [],
-            # Only what may be bought has a mark.
+            # Only a quote that may be bought has a mark.
             "quoted": mark_of(form, lines) if is_good(lines) else "",
             "note": note_on(request, lines),
             "is_good": is_good(lines),
@@ -224,7 +224,7 @@ def sums_of(form: SeveralForm, lines: list[Line], reader: User) -> list[tuple[st
 
 
 def note_on(request: HttpRequest, lines: list[Line]) -> str:
-    """What the dearest of them says of approval."""
+    """What the dearest of them says about approval."""
     quotes = [line.quote for line in lines if line.quote and line.quote.price is not None]
     dearest = max(quotes, key=lambda quote: quote.price or 0, default=None)
     return approval_note(dearest, staff(request)) if dearest else ""
@@ -237,7 +237,7 @@ def is_good(lines: list[Line]) -> bool:
 
 
 def mark_of(form: SeveralForm, lines: list[Line]) -> str:
-    """Of what was quoted, and to whom: another quote has another mark."""
+    """Identifies what was quoted, and to whom: another quote has another mark."""
     prices = [(line.url, line.count, str(line.quote and line.quote.price)) for line in lines]
     quoted = repr((form.cleaned_data["customer"].pk, prices))
     return str(uuid.uuid5(uuid.NAMESPACE_URL, quoted))

@@ -1,6 +1,5 @@
-"""Two people on one row. A page says which values it showed; Save writes the fields that its person
-changed, and asks where somebody else changed one of them meanwhile.
-"""
+"""Two people edit one row. A page says which values it showed; Save writes the fields that its
+person changed, and asks if somebody else changed one of them meanwhile."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -42,11 +41,11 @@ class SharedEditsAdmin(admin.ModelAdmin):
     ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if not change or not self.has_change_permission(request, obj):
-            return form  # who may only look is told no more than the page shows
+            return form  # users who may only look learn no more than the page shows
         return type(form.__name__, (SharedEditForm, form), {})
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """Save locks the row before it compares; a second Save waits and finds the first one's
+        """Save locks the row before it compares: a second Save waits and finds the first one's
         values."""
         obj = super().get_object(request, object_id, from_field)
         if obj is None or request.method != "POST" or not connection.in_atomic_block:
@@ -56,7 +55,7 @@ class SharedEditsAdmin(admin.ModelAdmin):
 
 
 def rechecked(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Where somebody took a name while a Save was checked, its form, asked again, says so."""
+    """If somebody took a name while a Save was checked, a second check says so at the field."""
     try:
         return view(*args, **kwargs)
     except IntegrityError:
@@ -64,9 +63,8 @@ def rechecked(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 class SharedEditForm(forms.ModelForm):
-    """Knows what its page showed of each field. What its person left alone keeps the value that is
-    stored now, whoever stored it; without a word of the page, everything that differs was typed.
-    """
+    """Knows what its page showed of each field. A field that its person left alone keeps the value
+    stored now. If the page does not say what it showed, every difference counts as typed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,7 +82,7 @@ class SharedEditForm(forms.ModelForm):
 
     @property
     def shown_values(self) -> SafeString:
-        """Hidden in the page. After a question the other's value counts as seen."""
+        """Hidden in the page. After a question, the other person's value counts as seen."""
         seen = {name: self.now[name] for name in self.asked}
         text = json.dumps({**self.shown, **seen}, ensure_ascii=False)
         return format_html('<input type="hidden" name="{}" value="{}">', SHOWN, text)
@@ -105,7 +103,7 @@ class SharedEditForm(forms.ModelForm):
         return cleaned
 
     def typed(self, name: str, before: Any) -> bool:
-        """Whether what was sent is another value than this one."""
+        """Whether a value was sent that differs from `before`."""
         field, sent = self.fields[name], self[name].data
         if isinstance(before, str) and isinstance(sent, str) and tidy(before) == tidy(sent):
             return False
@@ -141,7 +139,7 @@ class SharedEditForm(forms.ModelForm):
 
 
 def page_values(data: Any) -> dict[str, Any] | None:
-    """By the page that was sent; None for what no page of ours sends, nor could show again."""
+    """What the page says it showed; None if no page of ours can have sent it."""
     try:
         values = json.loads(data.get(SHOWN, "{}"))
         json.dumps(values, ensure_ascii=False).encode()
@@ -151,14 +149,14 @@ def page_values(data: Any) -> dict[str, Any] | None:
 
 
 def changed_columns(obj: Model, names: Iterable[str]) -> list[str]:
-    """Those of these fields whose value is not the stored one. The row is locked by who saves."""
+    """Those of these fields whose value is not the stored one. The caller has locked the row."""
     names = sorted(names)
     row = type(obj)._base_manager.filter(pk=obj.pk).values(*names).get() if names else {}
     return [name for name in names if row[name] != getattr(obj, field_of(obj, name).attname)]
 
 
 def plain(value: Any) -> Any:
-    """A form's value as JSON has it."""
+    """A form's value as JSON holds it."""
     if isinstance(value, Model):
         return value.pk
     if isinstance(value, QuerySet) or (
@@ -171,12 +169,12 @@ def plain(value: Any) -> Any:
 
 
 def tidy(text: str) -> str:
-    """Browsers send other ends of lines than the database has."""
+    """Browsers send other line ends than the database holds."""
     return "\n".join(text.splitlines()).strip()
 
 
 def in_words(field: Any, value: Any, label: Callable[[Any], str]) -> str:
-    """`label`: how the form calls what one chooses from."""
+    """`label`: how the form names a choice."""
     if field is None:
         return truncatechars(as_text(value), QUOTED) or "–"
     if field.many_to_many:

@@ -1,5 +1,4 @@
-"""The admin site of the office, with its menu, its home page (core/pages/dashboard/home.py) and its
-board."""
+"""The admin site of the office, with its menu, its home page and its board."""
 
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -29,22 +28,22 @@ from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
 from core.theme.links import address_of
 
-# The site's own pages by the names of their addresses: label, icon, and who may see them.
+# The site's own pages by the names of their addresses: label, icon, and the right to see them.
 PAGES = {
     "board": (_("Board"), "fas fa-project-diagram", Right.SEE_ORDERS),
     "queue": (_("Queue"), "fas fa-stream", Right.SEE_ORDERS),
     "pauses": (_("Pauses"), "fas fa-pause-circle", Right.SEE_SITES),
 }
 PageView = Callable[[HttpRequest, dict[str, Any]], HttpResponse]
-# What is open to who still has to turn two-step login on.
+# Open to staff who still have to turn two-step login on.
 BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
-# What is added most, a click or a key from the home page.
+# What is added most, a click or a key away from the home page.
 ADDING = (
     (Order, _("New order"), "o"),
     (ChargeRecord, _("Top up"), "t"),
     (Customer, _("New customer"), "c"),
 )
-# The texts of the admin's own scripts are the same for everybody: browsers keep them for so long.
+# The texts of the admin's scripts are the same for everybody: browsers keep them for so long.
 TEXTS_SECONDS = 600
 
 
@@ -78,9 +77,8 @@ class DeskSite(DescribingSite):
         ]
 
     def menu(self, request: HttpRequest) -> Iterator[dict[str, str]]:
-        """Name, icon and url: home, the site's own pages, and the models of MENU, each for who may
-        see it. Only these models are asked, and not all that the admin knows: every page draws the
-        menu."""
+        """Name, icon and url of each line that this user may see. Every page draws the menu, so
+        only the models of MENU are asked."""
         yield {"name": gettext("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
         for page, (label, icon, right) in PAGES.items():
             if may(request.user, right):
@@ -98,7 +96,7 @@ class DeskSite(DescribingSite):
             yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
 
     def menu_page(self, name: str, view: PageView) -> URLPattern:
-        """One that stands in the menu, for those who find it there."""
+        """A page for users who have it in their menu."""
         *_line, right = PAGES[name]
 
         def for_those(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -108,14 +106,14 @@ class DeskSite(DescribingSite):
         return path(f"{name}/", self.own_page(for_those), name=name)
 
     def own_page(self, view: PageView) -> Any:
-        """A page of no model; it gets what every page of the desk shows."""
+        """A page of no model, with the context of every page of the desk."""
         media = forms.Media(DeskAdmin.Media)
         return self.admin_view(
             lambda request: view(request, {**self.each_context(request), "media": media})
         )
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """A page of the desk, for who has done what has to be done before."""
+        """Staff who must turn on two-step login are sent to do so first."""
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -140,7 +138,7 @@ class DeskSite(DescribingSite):
         return entered
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Customers who come to the desk are brought to their own pages."""
+        """Customers who come to the desk are sent to their own pages."""
         user = request.user
         if request.method == "GET" and user.is_authenticated and not user.is_staff:
             return redirect("portal:orders")
@@ -155,27 +153,26 @@ class DeskSite(DescribingSite):
         return view(request)
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
-        """What Django lists here is in the menu."""
+        """The menu has everything that Django lists here."""
         return redirect("admin:home")
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """The home page: each part for who may see what it sums up."""
         parts = home.parts_for(staff(request))
         context = {"parts": parts, "adding": list(self.adding(request))}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
     def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str, str]]:
-        """Buttons of the home page, for who may add what they say: label, address and key."""
+        """Buttons of the home page that this user may press: label, address and key."""
         for model, label, key in ADDING:
             if self.get_model_admin(model).has_add_permission(request):
                 yield label, reverse(f"admin:core_{model._meta.model_name}_add"), key
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
-        """Django puts it into the context of every page; none of ours draws it."""
+        """Django computes it for every page; none of ours draws it."""
         return []
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Menu and pause are asked for where a template draws them."""
+        """Menu and pause are computed only when a template draws them."""
         return {
             **super().each_context(request),
             "menu": partial(self.menu, request),

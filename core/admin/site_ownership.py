@@ -1,4 +1,4 @@
-"""What a site's page says of its ownership, and the list of all looks at tokens."""
+"""What a site's page says about ownership, and the list of all looks at tokens."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.models import Site, SiteCheck
 from core.pages import display
 
 CHECKS_SHOWN = 10
-# How a site shows its token, for the servers and frameworks that sites run on: ready to paste.
+# How a site shows its token, ready to paste, by server or framework.
 SNIPPETS = {
     "nginx": """location = {path} {{
     default_type text/plain;
@@ -59,7 +59,7 @@ class SiteCheckAdmin(ViewOnlyAdmin):
     shown_reason = cells.reason(gettext_lazy("reason"))
     list_select_related = ("site", "creator")
     list_filter = ("outcome", "site")
-    # Every run of an order looks: there are as many as orders.
+    # Every run of an order looks, so there are as many as orders.
     sortable_by = ("create_date",)
     date_hierarchy = "create_date"
     fields = ("site", "create_date", "outcome", "method", "shown_reason", "creator")
@@ -78,7 +78,7 @@ def ownership_of(site: Site) -> dict[str, Any]:
 
 
 def places_of(site: Site) -> list[dict[str, str]]:
-    """Files, and the DNS record that may be in their place; "" where there can be none."""
+    """The files, and the DNS record that may replace them; "" if there can be none."""
     origins = [Origin.parse(one) for one in (site.origin, site.second_origin) if one]
     return [
         {
@@ -91,7 +91,7 @@ def places_of(site: Site) -> list[dict[str, str]]:
 
 
 def snippets_of(site: Site) -> list[tuple[str, str]]:
-    """For each kind of server its name and what to paste there, with this site's token."""
+    """Each kind of server: its name, and what to paste there."""
     path = file_path(site.token)
     values = {"path": path, "name": path.lstrip("/"), "token": site.token}
     pasted = [(name, text.format(**values)) for name, text in SNIPPETS.items()]

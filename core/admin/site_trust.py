@@ -1,7 +1,5 @@
-"""Whose machine a site's form trusts, and what of the form stands still while orders are open: the
-private authority that issued the site's certificate, and the locks of core/models/sites.py, each at
-its field.
-"""
+"""Two parts of a site's form: the private authority behind the site's certificate, and the locks of
+core/models/sites.py while orders are open, each at its field."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -57,11 +55,12 @@ class TrustForm(WeekForm):
         return cleaned
 
     def _objection_to(self, second: str, first: str) -> str:
-        """Why nothing may be asked there; "" where it may be, or nobody can say now."""
+        """Why nothing may be asked there; "" if it may be, or if nobody can say now."""
         if second == first:
             return gettext("This is the address of the site itself.")
         try:
-            # A saved site's row is locked meanwhile: its check asks the name server, not its form.
+            # A saved site's row is locked meanwhile, so its check asks the name server, not its
+            # form.
             if self.instance.pk is None or Origin.parse(second).is_ip:
                 resolve(Origin.parse(second))
         except AddressRefusedError as error:
@@ -71,7 +70,7 @@ class TrustForm(WeekForm):
         return ""
 
     def refuse_locked(self, cleaned: dict[str, Any]) -> None:
-        """What open orders rest on, at its field. Call it when all has been read."""
+        """Errors at the fields that open orders rest on. Call it when all fields were read."""
         if self.instance.pk is None:
             return
         typed = cleaned.get("recipe")
@@ -83,8 +82,8 @@ class TrustForm(WeekForm):
                 self.add_error(field, translate(reason))
 
     def _only_hides(self, typed: Any, cleaned: dict[str, Any]) -> bool:
-        """Whether no more would change than that credentials become secrets, of a recipe on which
-        open orders or a calibration rest: they are shown to nobody as it is."""
+        """Whether the only change is that credentials become secrets, in a recipe that open orders
+        or a calibration rest on: nobody sees them either way."""
         is_rested_on = self.instance.calibrated_at is not None or self.instance.objections(
             {"recipe": typed}
         )
@@ -98,7 +97,7 @@ class TrustForm(WeekForm):
         return is_same_recipe(hidden.as_data(), typed)
 
     def fields_of(self, name: str) -> list[str | None]:
-        """Where this column stands in the form; [None], which is above it, where it does not."""
+        """The form's fields for this column; [None], which is above the form, if it has none."""
         if name in self.fields:
             return [name]
         changed = [field for field in self.changed_data if field.startswith(PREFIX)]
@@ -106,7 +105,7 @@ class TrustForm(WeekForm):
 
 
 def is_same_recipe(kept: Any, typed: Any) -> bool:
-    """Whether both read and play a site alike: what a recipe leaves out has a value, too."""
+    """Whether both read and play a site alike: a field that a recipe leaves out has a default."""
     try:
         return bool(kept and typed) and asdict(Recipe.parse(kept)) == asdict(Recipe.parse(typed))
     except RecipeError:
@@ -114,7 +113,7 @@ def is_same_recipe(kept: Any, typed: Any) -> bool:
 
 
 def authorities_of(site: Site) -> list[dict[str, Any]]:
-    """What staff compare with what the site's owner tells them; why it cannot be read, if so."""
+    """What staff compare with what the site's owner tells them, or why it cannot be read."""
     if not site.ca_certificate:
         return []
     try:

@@ -1,6 +1,5 @@
 """A site's week as fields of the site's form: its clock, its quiet hours as lines of text, and its
-daily load profile as it is pasted from the operator's own figures.
-"""
+daily load profile as pasted from the operator's figures."""
 
 import functools
 from decimal import Decimal
@@ -24,7 +23,7 @@ WEEK_FIELDS = ("time_zone", "quiet_hours", "load_profile")
 
 
 class ZoneSelect(forms.Select):
-    """Django draws each of the hundreds of options by a template of its own."""
+    """Django draws each of the hundreds of options by a template."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         options = format_html_join(
@@ -62,7 +61,7 @@ class WeekForm(RecipeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "time_zone" in self.fields:  # not for who may only look
+        if "time_zone" in self.fields:  # it is missing if the user may only look
             self.fields["time_zone"].choices = zones()  # type: ignore[attr-defined]
         self.initial["quiet_hours"] = "\n".join(map(in_words, self.instance.quiet_hours or ()))
         self.initial["load_profile"] = as_text(self.instance.load_profile)
@@ -82,14 +81,14 @@ class WeekForm(RecipeForm):
 
 
 def zones() -> list[tuple[str, str]]:
-    """Those of cities and oceans; the others are old names or offsets."""
+    """Zones of cities and oceans; the others are old names or offsets."""
     office = _("as the office: %(zone)s") % {"zone": settings.TIME_ZONE}
     return [("", office), ("UTC", "UTC"), *((zone, zone) for zone in places())]
 
 
 @functools.cache
 def places() -> list[str]:
-    """The system has each in a file of its own."""
+    """Cached: the system has each in a file of its own."""
     return sorted(filter(is_a_place, available_timezones()))
 
 
@@ -107,10 +106,10 @@ def in_words(line: str) -> str:
 
 
 def as_text(profile: list[list[float]] | None) -> str:
-    """7 lines of 24."""
+    """7 lines of 24 numbers."""
     return "\n".join(" ".join(map(in_digits, day)) for day in profile or ())
 
 
 def in_digits(number: float) -> str:
-    """As it is read back: without an exponent, and what is no digit of a sum."""
+    """A text that reads back as the same number: no exponent, no rounding noise."""
     return f"{Decimal(f'{number:.15g}'):f}"

@@ -1,4 +1,4 @@
-"""The sites plays may go to: whose they are is proved before anything is sent there."""
+"""The sites that plays may go to: nothing is sent before a site proved whose it is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ from core.pages import display, week_drawing
 from core.permissions import Right, may
 from core.reasons import translate, translate_error
 
-# A page of a site may be long; what is wrong with it shows at its beginning.
+# A site's page may be long; its beginning shows what is wrong.
 EXCHANGE_SHOWN = 4000
 KINDS = [(slug, gettext_lazy(label)) for slug, label in kinds.CHOICES]
 LIMITS = ("max_connections", "max_rate", "resend_percent")
@@ -52,11 +52,11 @@ class SiteForm(TrustForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in self.fields.keys() & set(LIMITS):  # none of them for who may only look
+        for name in self.fields.keys() & set(LIMITS):  # none of them if the user may only look
             self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
-        """A limit left empty is the usual one."""
+        """A limit left empty gets its default."""
         cleaned = super().clean()
         for name in LIMITS:
             if name not in self.errors and cleaned.get(name) is None:
@@ -65,7 +65,7 @@ class SiteForm(TrustForm):
         return cleaned
 
     def clean_origin(self) -> str:
-        """Scheme, host and port, as every order's address is compared with them."""
+        """Scheme, host and port, in the form that every order's address is compared with."""
         try:
             origin = Origin.parse(self.cleaned_data["origin"].strip())
             resolve(origin)
@@ -132,14 +132,13 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The token was placed at one address, and orders were sold for it."""
+        """The token was placed at this address, and orders were sold for it."""
         fields = super().get_readonly_fields(request, obj)
         return fields if obj is None else (*fields, "origin")
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new site: the form, and what Save does. Names are looked up while the form is checked
-        and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
-        would hold the only write lock."""
+        """Names are looked up while the form is checked, and the site is asked after the commit: on
+        SQLite an open transaction would hold the only write lock meanwhile."""
         require(self.has_add_permission(request))
         form = self.add_form(request, SiteForm)
         if form.is_valid():
@@ -148,7 +147,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
                     form.instance.must_calibrate = True
                     site = form.save()
                     self.log_addition(request, site, ADDED)
-            except IntegrityError:  # somebody added it meanwhile; asked again, the form says so
+            except IntegrityError:  # somebody added it meanwhile; checked again, the form says so
                 form = self.add_form(request, SiteForm)
             else:
                 self.message_user(request, *self.verify(request, site))
@@ -220,14 +219,14 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return text % {"reason": translate(reason)}, messages.WARNING
 
     def forget(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        """After whoever runs the site raised a limit, say."""
+        """For example after the site's operator raised a limit."""
         if site.forget_learned():
             text = _("The detected limit was reset; orders will detect it again.")
             return text, messages.SUCCESS
         return _("No limit detected."), messages.WARNING
 
     def forget_lag(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        """What was learned while something held the counter up, say."""
+        """For example if something delayed the counter while it was measured."""
         if site.forget_lag():
             return _("The measured counter delay was reset."), messages.SUCCESS
         return _("No counter delay measured."), messages.WARNING
@@ -248,12 +247,10 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
     @address("<int:pk>/try/", "try", post=True)
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """One play, and all that was said over the wire."""
         return self._look_at_video(request, pk, ordering.try_site, _("Trial"))
 
     @address("<int:pk>/read/", "read", post=True)
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The counter, and all that was said over the wire; no play is sent."""
         return self._look_at_video(request, pk, ordering.read_site, _("Reading"))
 
     def _look_at_video(
@@ -290,7 +287,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
     @address("<int:pk>/token/", "token")
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The ownership file, to be put where the page says."""
         site = self.seen_or_404(request, pk)
         name = file_path(site.token).lstrip("/")
         disposition = f'attachment; filename="{name}"'
@@ -318,7 +314,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
 
 def week_of(site: Site) -> dict[str, Any]:
-    """The picture of the site's week, as it was saved."""
     quiet = site.quiet_hours or []
     return {
         "drawing": week_drawing.draw(plan.as_profile(site.load_profile), quiet),
@@ -340,7 +335,7 @@ def views_of(trial: Trial) -> list[tuple[str, int | None]]:
 
 
 def answer_of(exchange: Exchange) -> str:
-    """What the site said, also where that is no answer to go on with."""
+    """What the site said, even if it is no usable answer."""
     answer = exchange.answer
     if isinstance(answer, str):
         return answer

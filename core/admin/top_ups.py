@@ -16,7 +16,7 @@ from core.permissions import Right, may
 
 
 class DecisionAdmin(ViewOnlyAdmin):
-    """What waits for a second person's decision on money. Who sees top-ups sees it."""
+    """What waits for a second person's decision on money. Users who see top-ups see it."""
 
     object_actions = dict.fromkeys(("approve", "decline"), Right.APPROVE_TOP_UP)
     view_right = Right.SEE_TOP_UPS
@@ -29,7 +29,7 @@ class DecisionAdmin(ViewOnlyAdmin):
         return [name for name in self.readonly_fields if sees or name != "balance"]
 
     def questions(self, obj: Any) -> tuple[str, str]:
-        """What is asked before it is approved, and before it is declined."""
+        """The questions before it is approved and before it is declined."""
         raise NotImplementedError
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
@@ -83,7 +83,6 @@ class WaitingTopUpAdmin(DecisionAdmin):
 
 
 def answer_waiting(request: HttpRequest, top_up: WaitingTopUp) -> HttpResponse:
-    """On to a top-up that was entered and waits."""
     text = _("Above your limit: the customer is credited once somebody else approves it.")
     messages.warning(request, text)
     return HttpResponseRedirect(row_url("waitingtopup", top_up.pk))

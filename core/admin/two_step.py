@@ -23,9 +23,9 @@ from core.logins import attempts
 from core.logins.forms import CountedLoginForm
 from core.models import User
 
-# Where the key waits, in the session, until the app has proved that it has it.
+# The session keeps the key here until the app proved that it has it.
 KEY = "two_step_key"
-# Of a code with whatever somebody puts between its signs.
+# The length of a code with whatever somebody types between its signs.
 MOST = 64
 CODE = forms.TextInput(
     attrs={"autocomplete": "one-time-code", "spellcheck": "false", "autocapitalize": "off"}
@@ -33,8 +33,8 @@ CODE = forms.TextInput(
 
 
 class LoginForm(CountedLoginForm):
-    """For staff. Asks everybody for a code, so that the page does not tell who needs one, and
-    tells nobody whether the password or the right to be here was missing."""
+    """For staff. Asks everybody for a code, so that the page does not tell who needs one, nor
+    whether the password or the right to be here was missing."""
 
     error_messages = {
         **AuthenticationForm.error_messages,
@@ -53,7 +53,7 @@ class LoginForm(CountedLoginForm):
     )
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """The password was right."""
+        """Called once the password was right."""
         super().confirm_login_allowed(user)
         if not user.is_staff:
             raise self.get_invalid_login_error()
@@ -94,7 +94,7 @@ class BeginForm(CodeForm):
         self.request = request
 
     def clean_password(self) -> str:
-        """Asked as at the login: wrong ones count, and too many lock."""
+        """As at the login: wrong ones count, and too many lock."""
         password: str = self.cleaned_data["password"]
         user = self.request.user
         name = user.get_username()
@@ -109,7 +109,7 @@ class BeginForm(CodeForm):
 @never_cache
 @sensitive_post_parameters()
 def two_step_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """One's own two-step login: on by the password and a code of the app, off by one more code."""
+    """A user's own two-step login: on by password and code of the app, off by one more code."""
     user = request.user
     assert isinstance(user, User)
     context |= {"title": _("Two-step login"), "required": second_factor.is_missing(user)}
@@ -119,7 +119,7 @@ def two_step_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse
 
 
 def turn_on_view(request: HttpRequest, user: User, context: dict[str, Any]) -> HttpResponse:
-    # In this session: another one of the same user never sees it, nor puts its own in its place.
+    # Kept in this session: another session of the same user neither sees nor replaces it.
     key = request.session.setdefault(KEY, default_key())
     form = BeginForm(request, request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -150,15 +150,14 @@ def turn_off_view(request: HttpRequest, user: User, context: dict[str, Any]) -> 
 
 
 def end_other_sessions(request: HttpRequest, user: User, password: str) -> None:
-    """Sessions are signed over the password's hash: the same password, hashed anew, ends them.
-    This one goes on."""
+    """Sessions are signed with the password's hash: a new hash ends all but this one."""
     user.set_password(password)
     user.save(update_fields=["password"])
     update_session_auth_hash(request, user)
 
 
 def record_failure(request: HttpRequest | None, user: User) -> None:
-    """A wrong code stands in the record as a wrong password does."""
+    """A wrong code is recorded like a wrong password."""
     credentials = {User.USERNAME_FIELD: user.get_username()}
     user_login_failed.send(sender=__name__, credentials=credentials, request=request)
 
@@ -170,6 +169,6 @@ def picture(device: TOTPDevice) -> str:
 
 
 def secret(device: TOTPDevice) -> str:
-    """What is typed into an app without a camera: base32, in fours."""
+    """For typing into an app without a camera: base32, in groups of four."""
     found = device.config_url.partition("secret=")[2].partition("&")[0]
     return " ".join(found[at : at + 4] for at in range(0, len(found), 4))

@@ -1,4 +1,4 @@
-"""Pages of the desk that are none of Django's: methods of a ModelAdmin that say their address."""
+"""Pages of the desk that are not Django's: methods of a ModelAdmin that name their address."""
 
 from collections.abc import Callable
 from inspect import getmembers, isfunction
@@ -16,7 +16,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 def address(route: str, name: str, *, post: bool = False) -> Callable[[View], View]:
-    """Where a method is found, under the model's own address. `post`: only what is sent there."""
+    """Marks a method as the page at this address under the model's own. `post`: only POST."""
 
     def mark(view: Any) -> Any:
         marked = method_decorator(require_POST)(view) if post else view
@@ -40,7 +40,6 @@ class AddressedAdmin(admin.ModelAdmin):
         return super().changelist_view(request, context)
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        """For the template of the list."""
         return {}
 
     def get_urls(self) -> list[URLPattern]:
@@ -55,7 +54,6 @@ class AddressedAdmin(admin.ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
 
     def to_list(self, query: str) -> HttpResponseRedirect:
-        """Back to the list as it was filtered."""
         url = self.url_of("changelist")
         return HttpResponseRedirect(f"{url}?{query}" if query else url)
 

@@ -11,8 +11,7 @@ from django.http.response import HttpResponseBase
 def file_answer(
     request: HttpRequest, name: str, chunks: Iterator[bytes], content_type: str = "text/csv"
 ) -> HttpResponseBase:
-    """A file to save, sent as it comes."""
-    # Under ASGI Django would gather a plain iterator whole before it sends the first byte.
+    # Under ASGI Django would collect a plain iterator completely before it sends the first byte.
     sent = one_by_one(chunks) if isinstance(request, ASGIRequest) else chunks
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(sent, content_type=content_type, headers=headers)

@@ -1,9 +1,9 @@
-"""Lists as CSV and as workbooks, streamed: as many rows as there are in the memory of a few, as
-fast as the database gives them.
+"""Lists as CSV and as workbooks, streamed: any number of rows in the memory of a few, as fast as
+the database gives them.
 
-What a resource of django-import-export says column by column is written here by the database
-itself, in the same words (core/db/text.py). PostgreSQL sends a CSV ready made (COPY); what SQLite
-answers goes to the CSV as it is.
+The database formats each column as a resource of django-import-export would, with the same words
+(core/db/text.py). PostgreSQL sends a finished CSV (COPY); SQLite's answers go into the CSV
+unchanged.
 """
 
 import csv
@@ -28,14 +28,14 @@ from core.db.text import Escaped, LocalTime, Plain, labelled, text_of
 from core.exporting import workbooks
 from core.models import Order
 
-# COPY sends a row at a time; some tens of kilobytes are sent on at once.
+# COPY sends a row at a time; this many are sent on together, some tens of kilobytes.
 LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title, the path of its values, and how the database says them. `kind` is what a workbook
-    takes the text for."""
+    """A title, the path of its values, how the database formats them, and how a workbook reads
+    them."""
 
     title: str
     path: str
@@ -68,8 +68,8 @@ def kind_of(field: Any) -> str:
 
 
 def register_of(site_id: int) -> Iterator[bytes]:
-    """The synthetic plays of one site, for its owner to subtract: one line per order that sent
-    any. `received` were answered as received, `uncertain` may have been."""
+    """The synthetic plays of one site, for its owner to subtract: one line per order that sent any.
+    `received` were answered as received; `uncertain` may have been."""
     rows = Order.objects.filter(site=site_id).filter(Q(done__gt=0) | Q(uncertain__gt=0))
     columns = [
         Column("site", "site__origin", Escaped),
@@ -85,11 +85,12 @@ def register_of(site_id: int) -> Iterator[bytes]:
 
 
 def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
-    """The file in pieces, with the mark that makes Excel read it as UTF-8."""
+    """The file in pieces; its byte order mark makes Excel read it as UTF-8."""
     titles, texts = [column.title for column in columns], as_text(rows, columns)
     if can_copy(rows):
         yield from csv_of(titles, ())
-        # PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says.
+        # PostgreSQL ends its lines as Unix does; every other CSV of ours ends them as RFC 4180
+        # says.
         for lines in in_blocks(copied_lines(texts), LINES):
             yield b"\r\n".join(lines) + b"\r\n"
     else:
@@ -97,7 +98,7 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes
 
 
 def csv_of(titles: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[bytes]:
-    """The same of rows of text, a block at a time."""
+    """The same from rows of text, a block at a time."""
     buffer = io.StringIO(newline="")
     buffer.write("\ufeff")
     writer = csv.writer(buffer)
@@ -109,7 +110,7 @@ def csv_of(titles: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]) -> 
 
 
 def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
-    """The same as an Excel file; more rows than a sheet has go on in the next."""
+    """The same as an Excel file; rows beyond a full sheet continue on the next."""
     titles = [column.title for column in columns]
     kinds = [column.kind for column in columns]
     return workbooks.workbook_chunks(titles, kinds, blocks_of(as_text(rows, columns)))

@@ -1,8 +1,5 @@
-"""What is exported, column by column.
-
-A cell that a spreadsheet would take for a formula gets an apostrophe on its way out (lists.py);
-core.importing takes it away again.
-"""
+"""What is exported, column by column. On its way out a cell that a spreadsheet would take for a
+formula gets an apostrophe (lists.py); core.importing removes it again."""
 
 from import_export import fields, resources
 
@@ -10,7 +7,7 @@ from core.models import ChargeRecord, Customer, LedgerEntry, Order
 
 
 def named(attribute: str, column: str) -> fields.Field:
-    """A read-only column of another table's row."""
+    """A read-only column from a related row."""
     return fields.Field(attribute=attribute, column_name=column, readonly=True)
 
 

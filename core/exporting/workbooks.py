@@ -1,9 +1,8 @@
-"""Excel workbooks made while they are sent: constant memory, nothing on the disk, the first bytes
-at once.
+"""Excel workbooks made while they are sent: constant memory, nothing on disk, the first bytes at
+once. Libraries keep all rows in memory or in a temporary file instead.
 
-A workbook is a zip of XML (ECMA-376). Sheets are written first to last, one row after the other,
-with text in the cells; the list of the sheets comes last. A sheet that is full is followed by
-another. Libraries keep the rows in memory or in a temporary file until the last one is there.
+A workbook is a zip of XML (ECMA-376). Sheets are written one after the other, row by row, with text
+in the cells; the list of the sheets comes last. Another sheet follows a full one.
 """
 
 import io
@@ -21,20 +20,20 @@ TEXT, NUMBER, MOMENT, YES_NO = "text", "number", "moment", "yes or no"
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHEET_ROWS = 1_048_576
-# Beyond 2 GB a zip needs an extension that not every Excel reads.
+# A zip above 2 GB needs an extension that not every Excel reads.
 SHEET_BYTES = 1_900_000_000
 PACKED_BYTES = 64_000
 FEW = 2_000  # rows
 
 SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Characters that XML has no place for are written as _x0007_, and so is what only looks like that.
+# Characters that XML forbids are written as _x0007_, and so is text that only looks like that.
 AWKWARD = re.compile("[&<>\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-# Every .xml is a sheet unless it is named, so that nobody has to know how many there will be.
+# Every .xml counts as a sheet unless it is named, so nobody has to know the number of sheets.
 TYPES = (
     f'{HEAD}<Types xmlns="{PACKAGE}/content-types">'
     '<Default Extension="rels" '
@@ -63,8 +62,7 @@ STYLES_PART = ("styles", "styles.xml")
 
 
 class Sink(io.RawIOBase):
-    """What the zip writes, to be taken away piece by piece. Cannot seek: the zip knows then that
-    it is being sent."""
+    """Collects what the zip writes. It cannot seek, so the zip knows that it is being streamed."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -88,8 +86,8 @@ class Sink(io.RawIOBase):
 def workbook_chunks(
     titles: Sequence[str], kinds: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]
 ) -> Iterator[bytes]:
-    """The file in pieces. `blocks` are rows of text or None, one cell per title; `kinds` says how
-    each column's text is meant."""
+    """The file in pieces. `blocks`: rows of text or None, one cell per title; `kinds`: how to read
+    the text of each column."""
     sink = Sink()
     writers = [WRITERS[kind] for kind in kinds]
     header = "".join(f'<c s="2" t="inlineStr"><is><t>{xml_text(t)}</t></is></c>' for t in titles)
@@ -122,7 +120,7 @@ def workbook_chunks(
 
 
 def rows_xml(rows: Sequence[Sequence[Any]], writers: Sequence[Callable[..., list[str]]]) -> bytes:
-    """Column by column: a call a cell would cost more than the cell."""
+    """Column by column: a call for each cell would cost more than the cell."""
     columns = zip(*rows, strict=True)
     written = [write(column) for write, column in zip(writers, columns, strict=True)]
     cells = map("".join, zip(*written, strict=True))
@@ -163,7 +161,7 @@ def named(found: re.Match[str]) -> str:
 
 
 def serial(moment: str) -> str:
-    """Days since the last of 1899, as spreadsheets count, from 2026-11-22 14:07:00."""
+    """Days since the last day of 1899, as spreadsheets count, from 2026-11-22 14:07:00."""
     seconds = int(moment[11:13]) * 3600 + int(moment[14:16]) * 60 + int(moment[17:19])
     return f"{day_of(moment[:10]) + seconds / 86400:.10f}"
 
@@ -174,7 +172,7 @@ def day_of(date: str) -> int:
 
 
 def opening(width: int, header: str) -> bytes:
-    """A sheet up to its first row: the titles stay in sight."""
+    """A sheet up to its first row; the titles stay in view."""
     return (
         f'{HEAD}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
         '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'

@@ -1,6 +1,5 @@
-"""What people do with an order that was placed, and with a balance. The models decide whether it
-may be done; the consumers are told once it is committed.
-"""
+"""What people do with an order that was placed, and with a balance. The models decide whether it is
+allowed; the consumers are told after the commit."""
 
 import uuid
 from collections.abc import Sequence
@@ -29,8 +28,8 @@ from core.models.transitions import Transition
 def apply_transitions(
     chosen: Sequence[tuple[Order, Transition]], actor: User | None, *, probe_sites: bool = False
 ) -> None:
-    """Write what was decided for one order or a block, and wake those that go on. `probe_sites`:
-    their sites are tried at once, even those that seem down."""
+    """Write the decisions for one order or a block, and wake the orders that go on. `probe_sites`:
+    try their sites at once, even if they seem down."""
     transitions.apply(chosen, actor)
     going_on = [order for order, transition in chosen if transition.path[-1] in WORKABLE]
     to_wake = [order.pk for order in going_on if not order.starts_later]
@@ -40,25 +39,25 @@ def apply_transitions(
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
-    """Stop, refund what was not delivered, tell who delivers it at once. Raises OrderError."""
+    """Stop it, refund the undelivered plays, and tell its worker at once. Raises OrderError."""
     if transition := transitions.cancel(order, reason):
         apply_transitions([(order, transition)], actor)
 
 
 def pause(order: Order, actor: User | None, reason: str = "") -> None:
-    """Until somebody resumes it; who delivers it is told at once. Raises OrderError."""
+    """Hold it until somebody resumes it; its worker is told at once. Raises OrderError."""
     apply_transitions([(order, transitions.pause(order, reason))], actor)
 
 
 def resume(order: Order, actor: User, *, shift: bool) -> None:
-    """`shift`: its drip plan ends later, else it catches up. Raises OrderError."""
+    """`shift`: its drip plan ends later; otherwise it catches up. Raises OrderError."""
     now, held = clock.now(), Pause.objects.in_force()
     transition = transitions.go_on(order, now, shift=shift, held_since=held.since(order.site_id))
     apply_transitions([(order, transition)], actor)
 
 
 def retry(order: Order, actor: User) -> None:
-    """Now instead of when it is due, also at a site that seemed down. Raises TransitionError."""
+    """Do not wait until it is due, even at a site that seemed down. Raises TransitionError."""
     apply_transitions([(order, transitions.retry(order))], actor, probe_sites=True)
 
 
@@ -68,7 +67,7 @@ def approve(order: Order, actor: User) -> None:
 
 
 def decline(order: Order, actor: User, reason: str) -> None:
-    """Refund it in full, and tell the customer why, in the conversation. Raises OrderError."""
+    """Refund it in full, and tell the customer why in the conversation. Raises OrderError."""
     transition = transitions.decline(order, actor, reason)
     with transaction.atomic():
         apply_transitions([(order, transition)], actor)
@@ -78,8 +77,8 @@ def decline(order: Order, actor: User, reason: str) -> None:
 def adjust(
     customer: Customer, amount: Decimal, *, note: str, actor: User, request_key: uuid.UUID | None
 ) -> LedgerEntry:
-    """Correct a balance by a new entry. Raises InsufficientBalanceError, and IntegrityError where
-    the same `request_key` did it before."""
+    """Correct a balance by a new entry. Raises InsufficientBalanceError, and IntegrityError if the
+    same `request_key` did it before."""
     with transaction.atomic():
         return LedgerEntry.objects.post(
             kind=LedgerEntry.Kind.ADJUSTMENT,

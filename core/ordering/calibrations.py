@@ -1,4 +1,4 @@
-"""Before a site is sold: how it counts, found out by a few plays that nobody bought."""
+"""Before a site is sold: a few plays that nobody bought show how it counts."""
 
 from decimal import Decimal
 from typing import Any
@@ -22,8 +22,8 @@ from core.reasons import Code, Reason
 
 
 def calibrate(site: Site, url: str, actor: User) -> Calibration:
-    """Begin one at a site that proves to be ours; a consumer goes on. Raises OrderError where plays
-    may not go there, or the video is in use."""
+    """Begin one at a site that shows our token; a consumer continues it. Raises OrderError if plays
+    may not go there or the video is in use."""
     try:
         path = Origin.parse(site.origin).path_of(url.strip())
         video_id = sites.adapter(site.adapter, site.recipe, site.secrets).video_id(path)
@@ -36,8 +36,8 @@ def calibrate(site: Site, url: str, actor: User) -> Calibration:
 
 
 def find_video(url: str) -> Video:
-    """Where an audit would go, at a site that shows our token now. Raises OrderRefusedError. Asks
-    the site: no transaction is open meanwhile."""
+    """The video for an audit, at a site that shows our token now. Raises OrderRefusedError. It asks
+    the site, so no transaction may be open."""
     video = Quoter(reads_views=False).video_at(url.strip())
     if video.site is None or video.error:
         raise OrderRefusedError({"url": video.error or Reason.of(Code.SITE_NOT_VERIFIED)})
@@ -56,9 +56,8 @@ def sell_audit(
     actor: User,
     request_key: UUID | None = None,
 ) -> Calibration:
-    """A report on a video's counter, charged now; its price comes back where it finds nothing out.
-    No second person sees it before, so nobody sells one above their limit. Raises
-    OrderRefusedError."""
+    """A report on a video's counter, charged now and refunded if it finds nothing out. No second
+    person approves it, so nobody may sell one above their limit. Raises OrderRefusedError."""
     assert video.site is not None
     if requires_approval(price, limit := ApprovalLimit.objects.of(actor)):
         text = _("Above your limit of %(limit)s: somebody with a higher limit has to sell it.")
@@ -81,7 +80,7 @@ def sell_audit(
 
 
 def stop_calibration(calibration: Calibration) -> bool:
-    """Returns False where it has ended."""
+    """Returns False if it has ended."""
     stopped = calibration.ask_to_stop()
     if stopped:
         tasks.wake_calibration(calibration.pk)
@@ -89,7 +88,7 @@ def stop_calibration(calibration: Calibration) -> bool:
 
 
 def counting_of(site: Site) -> list[Reason]:
-    """What whoever sells here has to know of how the site counts, worst first."""
+    """What a seller must know about how the site counts, worst first."""
     if site.calibrated_at is None:
         return [Reason.of(Code.NEVER_CALIBRATED)]
     latest = Calibration.objects.latest_of(site)

@@ -1,5 +1,5 @@
-"""Top-ups that were entered wrongly: the difference to what was really paid is booked at once, or
-above the limit of who found it by a second person."""
+"""Top-ups that were entered wrongly: the difference to the real payment is booked at once, or,
+above the limit of the person who found it, once a second person approves."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -28,14 +28,15 @@ from core.reasons import Code, Reason
 def correct_top_up(
     charge: ChargeRecord, right_amount: Decimal, reason: str, actor: User
 ) -> TopUpCorrection:
-    """Say what was really paid; 0 where nothing was. The correction waits where its difference is
+    """Record what was really paid; 0 if nothing was. The correction waits if its difference is
     above the actor's limit for top-ups. Raises OrderError."""
     reason = given_reason(reason, most=REASON_LENGTH, missing=Code.CORRECTION_REASON_MISSING)
     limit = ApprovalLimit.objects.of_top_ups(actor)
     with transaction.atomic():
-        # Two people who correct the same top-up come one after the other.
+        # Two people who correct the same top-up take turns.
         Customer.objects.select_for_update().get(pk=charge.customer_id)
-        # It may be booked anew, by its number too: corrected as well, it would be credited twice.
+        # An undone top-up may be booked again, even with its number: a correction would credit it
+        # twice.
         if ImportedRows.objects.undone_among(ImportedRows.Kind.TOP_UPS, [charge.pk]):
             raise OrderError(Reason.of(Code.TOP_UP_UNDONE))
         if charge.corrections.filter(status=TopUpCorrection.Status.AWAITING).exists():
@@ -59,7 +60,7 @@ def correct_top_up(
 
 
 def approve_correction(correction: TopUpCorrection, actor: User) -> None:
-    """Book it, in the name of who found it. Raises OrderError."""
+    """Book it, in the name of the person who found it. Raises OrderError."""
     with transaction.atomic():
         correction.decide(TopUpCorrection.Status.APPROVED, actor)
         book([correction])
@@ -71,7 +72,7 @@ def decline_correction(correction: TopUpCorrection, actor: User) -> None:
 
 
 def take_back(charges: Sequence[ChargeRecord], reason: str, actor: User) -> None:
-    """Correct top-ups that were never corrected to nothing, in the caller's transaction, whatever
+    """Correct top-ups that have no correction yet to zero, in the caller's transaction, whatever
     the actor's limit. Raises OrderError."""
     corrections = TopUpCorrection.objects.bulk_create(
         TopUpCorrection(
@@ -88,7 +89,7 @@ def take_back(charges: Sequence[ChargeRecord], reason: str, actor: User) -> None
 
 
 def book(corrections: Sequence[TopUpCorrection]) -> None:
-    """In the caller's transaction. Raises OrderError where a balance is too small or too large."""
+    """In the caller's transaction. Raises OrderError if a balance is too small or too large."""
     try:
         entries = LedgerEntry.objects.post_many(
             Posting(

@@ -1,4 +1,4 @@
-"""Top-ups of the last days: what is entered now may be the same payment, and a person is asked."""
+"""Recent top-ups that may be the same payment as the one entered now: a person is asked."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from core.db import clock
 from core.models import ChargeRecord, ImportedRows, ImportJob, WaitingTopUp
 from core.models.billing import corrected_amounts
 
-# Longer ago it hardly is the same.
+# An older one is hardly the same payment.
 RECENT_DAYS = 7
 
 Kind = ImportedRows.Kind
@@ -27,8 +27,8 @@ def recently() -> datetime:
 def booked_lately(
     customers: Collection[int], *, but: ImportJob | None = None
 ) -> Iterator[tuple[Kind, tuple[Any, ...], set[Decimal]]]:
-    """COLUMNS of what was booked, or waits for a second person, and was not undone, with its
-    amounts: as it was entered, and as it was corrected. By others than this import."""
+    """COLUMNS of each top-up that was booked or awaits approval, and was not undone, with its
+    amounts: as entered and as corrected. Without those of the import `but`."""
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     since = recently()
     for kind, rows in ((Kind.WAITING_TOP_UPS, waiting), (Kind.TOP_UPS, ChargeRecord.objects)):
@@ -51,8 +51,8 @@ def booked_lately(
 def equal_amounts(
     customers: Collection[int], amount: Decimal, *, since: datetime | None = None
 ) -> dict[int, datetime]:
-    """By customer, when they last got as much, or it was entered for a second person; in the last
-    days, or since a moment."""
+    """Customer -> when this amount was last booked or entered for approval, in the last days or
+    since a moment."""
     found: dict[int, datetime] = {}
     for _kind, (_pk, customer, _amount, _memo, date, _key, _number), amounts in booked_lately(
         customers
@@ -65,7 +65,7 @@ def equal_amounts(
 def equal_top_up(
     customer_id: int, amount: Decimal, reference: str | None, *, but: WaitingTopUp | None = None
 ) -> ChargeRecord | WaitingTopUp | None:
-    """The newest one of this customer that may be the same payment."""
+    """The customer's newest top-up that may be the same payment."""
     found = {
         (date, kind, pk)
         for kind, (pk, _customer, _amount, _memo, date, _key, number), amounts in booked_lately(
@@ -84,17 +84,17 @@ def equal_top_up(
 
 
 def may_be_same(number: str | None, other: str | None) -> bool:
-    """By their payments' own numbers: one may not have been said."""
+    """By the payments' own numbers; either may be missing."""
     return not number or not other or bare(number) == bare(other)
 
 
 def bare(number: str) -> str:
-    """A spreadsheet takes the zeros from the front of a payment's number."""
+    """A spreadsheet drops the leading zeros of a payment's number."""
     return number.lstrip("0")
 
 
 def told(top_up: ChargeRecord | WaitingTopUp) -> str:
-    """That another one equals this, as a sentence."""
+    """A sentence that another top-up equals this one."""
     if isinstance(top_up, WaitingTopUp):
         text = _(
             "This equals a top-up of %(amount)s entered on %(day)s by %(who)s, which waits for "

@@ -1,7 +1,6 @@
-"""Looks at a site for a quote: a customer who types, or a program that floods, costs it few calls.
-A finding is believed for seconds and a failure for half a minute, one look at a time goes to a
-site, and a person has so many in a minute. All processes share what is remembered
-(core/models/looks.py)."""
+"""Looks at a site for a quote. A customer who types, or a program that floods, costs a site few
+calls: findings are kept for seconds, failures for half a minute, a site gets one look at a time,
+and a person has a number of looks per minute. All processes share this (core/models/looks.py)."""
 
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -26,7 +25,7 @@ from core.reasons import Code, Reason
 
 FOUND = timedelta(seconds=3)
 FAILED = timedelta(seconds=30)
-# Whoever comes while another look is under way waits so long for it.
+# So long a caller waits for another look to end.
 WAIT_SECONDS = 3.0
 POLL_SECONDS = 0.05
 # A look makes up to five calls of five seconds, and looks up four names.
@@ -39,17 +38,17 @@ ERRORS: dict[str, type[SiteError]] = {
 
 
 class LookRefusedError(OrderError):
-    """There was no look: its reason is fit for whoever asked for one."""
+    """There was no look; the reason may be shown to the person who asked."""
 
     reason: Reason
 
 
 def video_of(site: Site, video_id: str, asker: User | None = None) -> Seen:
-    """A video as the site shows it, now or a moment ago. `asker`: whose looks are counted; None
-    where a command asks.
+    """A video as the site shows it, now or a moment ago. `asker`: the user whose looks are counted;
+    None for a command.
 
-    Raises SiteError, also one of a moment ago, and LookRefusedError: the asker had too many, or
-    others have the site busy."""
+    Raises SiteError, now or from a moment ago, and LookRefusedError if the asker had too many or
+    others keep the site busy."""
     given_up = time.monotonic() + WAIT_SECONDS
     is_counted = False
     while (known := recall(site, video_id)) is None:
@@ -58,7 +57,7 @@ def video_of(site: Site, video_id: str, asker: User | None = None) -> Seen:
             is_counted = True
         if SiteLook.objects.begin(site, LEASE):
             try:
-                # Somebody may have looked since it was asked for.
+                # Somebody may have looked meanwhile.
                 known = recall(site, video_id)
                 return look_now(site, video_id) if known is None else answer_of(known)
             finally:
@@ -74,14 +73,14 @@ def recall(site: Site, video_id: str) -> SiteLook | None:
 
 
 def count_look(asker: User | None) -> None:
-    """Raises LookRefusedError where the asker had all of this minute's."""
+    """Raises LookRefusedError if the asker has none left this minute."""
     if asker and (seconds := LookAllowance.objects.take(asker, settings.QUOTES_PER_MINUTE)):
         raise LookRefusedError(Reason.of(Code.QUOTES_TOO_MANY, seconds=seconds))
 
 
 def look_now(site: Site, video_id: str) -> Seen:
     """Ask the site for its token and, at the address that shows it, for the video."""
-    blamed = WHOLE_SITE  # for a failure: the site, until it has shown its token
+    blamed = WHOLE_SITE  # the part a failure is blamed on: the site, until it has shown its token
     try:
         target = verification.proved_target(site, verification.FRESH)
         blamed = video_id
@@ -96,13 +95,13 @@ def look_now(site: Site, video_id: str) -> Seen:
 
 
 def count_reading(site: Site, video_id: str) -> AbstractContextManager[None]:
-    """Where reading a counter may move it, an order of the video subtracts this."""
+    """If a reading may raise the counter, an order of the video subtracts this one."""
     known = sites.counts_readings(site.adapter, site.counts_readings)
     return nullcontext() if known is False else SiteLook.objects.counted(site, video_id)
 
 
 def answer_of(look: SiteLook) -> Seen:
-    """What was found, or raised, a moment ago."""
+    """Return or raise again what was found a moment ago."""
     if look.views is not None:
         return Seen(look.views, look.title)
     if look.error_kind not in ERRORS or look.reason_code not in {*SiteCode}:  # of another release

@@ -1,6 +1,6 @@
-"""From a quote to an order, one or thousands. The only place orders are created: each with its
-debit and its first event, or not at all; the consumers hear of it once that is committed. What must
-commit together with the order is written by the caller, in a transaction around this."""
+"""From a quote to an order, one or thousands. Orders are created only here: each with its debit and
+its first event, or not at all. The consumers hear of it after the commit. If something must commit
+together with the order, the caller writes it in a transaction around this."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from core.models.ledger import Fact, PostingRefusedError
 from core.ordering.quote import VIDEO_BUSY, Quote, StartRefusedError, start_to_come
 from core.reasons import Code, Reason, ReasonOrText, translate
 
-# A number is taken where a customer orders twice in one microsecond.
+# A number is taken if a customer orders twice in one microsecond.
 NUMBER_TRIES = 3
 LIMITS = {
     "memo": MaxLengthValidator(Order._meta.get_field("memo").max_length or 0),
@@ -34,7 +34,7 @@ LIMITS = {
 
 class OrderRefusedError(Exception):
     """`reasons`: field name -> why the order was not placed; `errors`: the same in words. `index`:
-    of which of several; None: of all together. Nothing was charged."""
+    the refused one of several, None for all together. Nothing was charged."""
 
     index: int | None = None
 
@@ -54,9 +54,8 @@ class AlreadyPlacedError(OrderRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An order to be placed: a quote without errors, and how to deliver it. No two orders have the
-    same `request_key`; without a `planned_start`, or with one that has just passed, it starts at
-    once."""
+    """An order to be placed: a quote without errors, and how to deliver it. `request_key` is unique
+    among orders. `planned_start`: None, or just passed, starts it at once."""
 
     quote: Quote
     memo: str = ""
@@ -70,18 +69,17 @@ def place(
     quote: Quote, creator: User | None, *, request_key: uuid.UUID | None = None, **terms: Any
 ) -> Order:
     """Charge the customer and create the order; `terms` are the other fields of its `Placement`.
-    Above its creator's limit it awaits approval; it is charged and holds its video all the same.
+    Above its creator's limit it awaits approval, but is charged and holds its video all the same.
 
-    Raises OrderRefusedError where something speaks against it, also when the balance or the video
-    was taken since it was quoted; AlreadyPlacedError where `request_key` made an order before; and
-    IntegrityError where NUMBER_TRIES numbers in a row were taken.
-    """
+    Raises OrderRefusedError if something speaks against it, for example if balance or video was
+    taken since the quote; AlreadyPlacedError if `request_key` made an order before; and
+    IntegrityError if NUMBER_TRIES numbers in a row were taken."""
     placement = Placement(quote, request_key=request_key or uuid.uuid4(), **terms)
     return place_together([placement], creator)[0]
 
 
 def place_together(placements: Sequence[Placement], creator: User | None) -> list[Order]:
-    """All of them or, where it raises, none. Raises what `place()` does."""
+    """All or none. Raises what `place()` does."""
     for tries in range(1, NUMBER_TRIES + 1):
         try:
             return place_once(placements, creator)
@@ -95,9 +93,8 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
 
 
 def place_once(placements: Sequence[Placement], creator: User | None) -> list[Order]:
-    """All of them or, where it raises, none. Raises OrderRefusedError for a quote that is not
-    complete, InsufficientBalanceError, CustomerInactiveError, and IntegrityError where a video, a
-    key or a number was taken in the meantime."""
+    """All or none. Raises OrderRefusedError for an incomplete quote, InsufficientBalanceError,
+    CustomerInactiveError, and IntegrityError if a video, a key or a number was taken meanwhile."""
     limit = ApprovalLimit.objects.of(creator)
     orders = [
         new_order(placement, number, creator, limit)
@@ -168,7 +165,7 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
 
 
 def refuse_long_texts(**texts: str) -> None:
-    """As forms do, by the limits of the order's fields."""
+    """By the limits of the order's fields, as forms do."""
     for name, text in texts.items():
         try:
             LIMITS[name](text)
@@ -191,8 +188,8 @@ def refuse_taken(placements: Sequence[Placement]) -> None:
 
 
 def new_numbers(placements: Sequence[Placement]) -> list[str]:
-    """Customer id and timestamp to the microsecond (UTC), as the office's papers show it; of many
-    orders each is a microsecond later."""
+    """Customer id and timestamp to the microsecond (UTC), as the office's papers show it. Of
+    several orders each is a microsecond later."""
     now = clock.steady.now()
     return [
         f"{placement.quote.customer and placement.quote.customer.pk}"

@@ -1,6 +1,5 @@
-"""From an address and a quantity to a quote: what it costs, where it goes, and all that speaks
-against it, each at its field. THE wording of what refuses an order: form, upload, portal and
-command say the same."""
+"""From an address and a quantity to a quote: the price, the site and video, and every objection at
+its field. Form, upload, portal and command refuse an order in THE words of this module."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -38,14 +37,14 @@ from core.ordering import looks
 from core.ordering.looks import LookRefusedError
 from core.reasons import Code, Reason, translate
 
-# Addresses, and quantities, that one quoter remembers: a file asks for each twice or more.
+# So many addresses and quantities one quoter remembers: a file repeats each.
 REMEMBERED = 20_000
-# A start that passed so lately did so while it was typed and sent.
+# A start that passed so recently passed while it was typed and sent.
 JUST_NOW = timedelta(minutes=5)
 
 
 class StartRefusedError(OrderError):
-    """No order is planned so long before, nor for a moment that has passed."""
+    """A start that is too far ahead, or has passed."""
 
 
 @dataclass(slots=True)
@@ -68,7 +67,6 @@ class Quote:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What is wrong, in words, by the name of its field."""
         return {name: translate(reason) for name, reason in self.reasons.items()}
 
     @classmethod
@@ -81,13 +79,13 @@ class Quote:
         for_customer: bool = False,
         asker: User | None = None,
     ) -> "Quote":
-        """One quote, as complete as the answers given so far allow."""
+        """One quote, as complete as the given answers allow."""
         quoter = Quoter(for_customer=for_customer, asker=asker)
         return quoter.prepare_many([(customer, url, count)])[0]
 
     def price_objection(self, seen: Decimal | None) -> str:
-        """What to ask whoever saw another price than this one, before they buy; "" where nobody saw
-        one, or none other. Forms, uploads and interfaces send along what their people saw."""
+        """What to ask a person who saw another price, before they buy; "" if they saw none or the
+        same. Forms, uploads and interfaces send the price that was seen."""
         if seen is None or self.price is None or seen == self.price:
             return ""
         return _(
@@ -104,7 +102,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """Where an address leads; `error` says why it leads nowhere."""
+    """The video at an address; `error` says why there is none."""
 
     site: Site | None = None
     video_id: str = ""
@@ -112,16 +110,15 @@ class Video:
 
 
 class Quoter:
-    """Prepares the quotes of one form or of a whole file: what costs a query or a call to a site is
-    looked up once. Each quote counts on what those before it would leave of a balance (`spent`); of
-    those prepared together, one for a video that was named before is refused.
+    """Prepares the quotes of one form or of a whole file; each query and each call to a site is
+    made once. A quote takes its balance after those before it (`spent`). Of quotes prepared
+    together, a second one for the same video is refused.
 
-    A caller that holds rows locked passes `asks_sites=False`: the last check of a site is believed.
-    `reads_views` asks the site for the counter of each video, too. `for_customer`: its reader is no
-    staff, and learns that a site is not verified but not where its token has to stand; for such a
-    one no site is asked that is not verified or did not answer when it was asked last. `asker`: who
-    wants to know, and may have so many looks at sites in a minute.
-    """
+    A caller that holds rows locked passes `asks_sites=False`: the last check of a site counts.
+    `reads_views` also asks the site for each video's counter. `for_customer`: the reader is not
+    staff. They learn that a site is not verified, but not where its token has to be; and no site is
+    asked for them that is not verified or did not answer last time. `asker`: the user whose looks
+    at sites are limited per minute."""
 
     def __init__(
         self,
@@ -144,7 +141,7 @@ class Quoter:
     def prepare_many(
         self, wanted: Iterable[tuple[Customer | None, str, int | None]]
     ) -> list[Quote]:
-        """A quote for each customer, address and quantity; None is not known yet."""
+        """One for each customer, address and quantity; None: not known yet."""
         quotes = [Quote(customer, url.strip(), count) for customer, url, count in wanted]
         for quote in quotes:
             self._find_price(quote)
@@ -171,7 +168,7 @@ class Quoter:
                 quote.bundle, quote.price, quote.unit_price = self._price_of(quote.count)
             except money.QuantityTooSmallError as error:
                 quote.reasons["count"] = too_small(error.minimum)
-            else:  # by a policy from before there was a limit
+            else:  # by a policy older than the limit
                 if quote.unit_price >= money.TOO_DEAR:
                     quote.reasons["count"] = play_too_dear()
 
@@ -254,11 +251,11 @@ class Quoter:
         return sites.adapter(site.adapter, site.recipe, site.secrets)
 
     def _ask_sites(self, found: Mapping[int, Site]) -> None:
-        """Note in `_site_errors` why nothing may be sold on each of these; None where it may. They
-        are asked all at once: one silent site after the other would keep an upload from its end."""
+        """Note in `_site_errors` why nothing may be sold on each of these; None if it may. They are
+        asked at the same time: one silent site after the other would hold up an upload."""
         new = [site for pk, site in found.items() if pk not in self._site_errors]
         self._site_errors |= {site.pk: self._known_error(site) for site in new}
-        if self.asks_sites and not self.reads_views:  # who reads views asks for the token, too
+        if self.asks_sites and not self.reads_views:  # reading views also asks for the token
             good = [site for site in new if self._site_errors[site.pk] is None]
             failed = verification.confirm_all(good, verification.FRESH)
             self._site_errors |= {pk: self._said(error) for pk, error in failed.items()}
@@ -279,7 +276,7 @@ class Quoter:
         return of_site(error, for_customer=self.for_customer)
 
 
-# What refuses an order; reasons used once are written where they are used.
+# Refusals; a reason that is used once is written where it is used.
 
 # Two orders on one counter could not be told apart.
 VIDEO_BUSY = Reason.of(Code.VIDEO_BUSY)
@@ -292,7 +289,7 @@ def too_small(minimum: int | None) -> Reason:
 
 
 def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
-    """Customers learn of what is the desk's to put right only that it is."""
+    """If only the desk can mend it, customers learn no details."""
     reason = Reason.of_error(error)
     if error.status in NOT_NOW and not isinstance(error, OwnershipError):
         return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)
@@ -306,9 +303,8 @@ def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
 
 
 def start_to_come(start: datetime | None, asked: datetime | None = None) -> datetime | None:
-    """A planned start; None, which is at once, where it has passed since a person `asked` for it
-    (just now). Raises StartRefusedError: plays that began by a slip of the year are not called
-    back."""
+    """A planned start; None (at once) if it passed since a person `asked` for it, or just before.
+    Raises StartRefusedError: nobody can call back plays that began because of a mistyped year."""
     if start is None:
         return None
     now = clock.steady.now()

@@ -1,6 +1,6 @@
-"""Orders that are placed anew: each time with its own quote, the prices of the day and the rights
-that the creator has then. No site is asked, as in an upload: its last check is believed, and every
-delivery asks again."""
+"""Orders that are placed again, each time with a new quote, the day's prices and the creator's
+rights of that time. No site is asked, as in an upload: its last check counts, and every delivery
+asks."""
 
 import logging
 from datetime import date, datetime, time
@@ -16,7 +16,7 @@ from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
 
-# Of one sweep; the next one is seconds away.
+# In one sweep; the next one is seconds away.
 MOST = 200
 
 
@@ -29,7 +29,7 @@ def repeat(
     weekday: int | None = None,
     until: date | None = None,
 ) -> Repeat:
-    """From now on. Raises OrderError where it is repeated already, or there are no such times."""
+    """Raises OrderError if the order is repeated already, or there are no such times."""
     weekly = weekday if every == Repeat.Every.WEEK else None
     made = Repeat(order=order, every=every, at=at, weekday=weekly, until=until, creator=actor)
     made.next_at = made.after(clock.now())
@@ -44,7 +44,7 @@ def repeat(
 
 
 def end_repeat(ended: Repeat, actor: User) -> None:
-    """Place no more. Raises OrderError where it has ended already."""
+    """Raises OrderError if it has ended already."""
     ended.refresh_from_db()
     if not ended.end(actor):
         raise OrderError(Reason.of(Code.REPEAT_HAS_ENDED))
@@ -59,13 +59,13 @@ def place_due() -> int:
         except (DatabaseError, InterfaceError):
             raise
         except Exception:
-            # The others are not to wait for it; the next sweep tries it again.
+            # The others must not wait for it; the next sweep tries it again.
             logger.exception("repeat %s of order %s failed", due.pk, due.order.oid)
     return dealt_with
 
 
 def place_again(due: Repeat) -> bool:
-    """Place one order now, or write down why not. Returns False where another host did it."""
+    """Place one order now, or record why not. Returns False if another host did it."""
     now = clock.now()
     planned = due.latest(now)
     missed = times_between(due, planned)
@@ -90,7 +90,7 @@ def place_again(due: Repeat) -> bool:
             needs_attention=order is None,
             **reason_columns(refusal),
         )
-        # Without a last day, a balance that is too short is the end.
+        # Without a last day, a balance that is too low ends it.
         is_short = isinstance(refusal, Reason) and refusal.code == Code.BALANCE_SHORT
         if is_short and due.until is None and due.next_at is not None:
             due.end(None, refusal)
@@ -105,6 +105,6 @@ def new_placement(due: Repeat) -> Placement:
 
 
 def times_between(due: Repeat, planned: datetime) -> int:
-    """How many of its times before `planned` nobody was there for."""
+    """How many of its times before `planned` were missed because nothing ran."""
     assert due.next_at is not None
     return max(0, round((planned - due.next_at).total_seconds() / 86_400 / due.every))

@@ -1,5 +1,5 @@
-"""A person settles an order that waits for its counter: by a reading of this moment or, where none
-can be made, by the last one that succeeded and with a reason; by nothing else."""
+"""A person settles an order that waits for its counter: by a reading now or, if none can be made,
+by the last one that succeeded and with a reason; by nothing else."""
 
 import logging
 import time
@@ -22,10 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 def settle_now(order: Order, actor: User | None, why: str = "") -> None:
-    """End it with what its counter proves now; the rest is refunded. Whoever is about to read it
-    for the office finds it ended. Raises OrderError where it is not being verified, was never read,
-    or cannot be read now and `why` is empty, and where that is too long; TransitionError where it
-    changed meanwhile."""
+    """End it with what its counter proves now; the rest is refunded. A worker that is about to read
+    it finds it ended. Raises OrderError if it is not being verified, was never read, cannot be read
+    now and `why` is empty, or if `why` is too long; TransitionError if it changed meanwhile."""
     why = given_reason(why)
     if order.status != Status.VERIFYING:
         raise OrderError(Reason.of(Code.NOT_BEING_VERIFIED, status=status_reason(order.status)))
@@ -70,7 +69,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
 
 
 def _counted(order: Order) -> int | None:
-    """What the site itself says of the order; None: its counter decides."""
+    """The site's own count for the order; None: its counter decides."""
     if not order.site.exact_proof:
         return None
     try:

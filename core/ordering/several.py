@@ -13,9 +13,9 @@ from core.ordering.looks import LookRefusedError
 from core.ordering.placing import Placement, place_together
 from core.ordering.quote import Quote, Quoter, of_site
 
-# So long the sites are asked for the videos; what is left then is quoted without its counter.
+# After so long the sites are not asked any more; the rest is quoted without counters.
 LOOK_SECONDS = 5.0
-# Of the keys that make each line of a form one order, however often it is sent.
+# Makes the keys by which each line of a form is one order, however often it is sent.
 KEY_NAMESPACE = uuid.UUID("0a6c1d7e-5b3f-4c55-9a0e-0b2f3a5f8c11")
 
 
@@ -26,7 +26,7 @@ def quote_several(
     asker: User,
     looks_at_videos: bool,
 ) -> list[Quote]:
-    """A quote for each address and quantity, each on what those before it leave of the balance."""
+    """Each quote takes its balance after those before it."""
     quoter = Quoter(reads_views=False, asker=asker)
     quotes = quoter.prepare_many([(customer, url, count) for url, count in wanted])
     if looks_at_videos:
@@ -37,7 +37,7 @@ def quote_several(
 
 
 def look_at(quotes: Sequence[Quote], asker: User) -> None:
-    """Whether the sites have these videos, as far as there is time for it."""
+    """Whether the sites have these videos, until the time is up."""
     deadline = time.monotonic() + LOOK_SECONDS
     for quote in quotes:
         if quote.site is None or "url" in quote.reasons:
@@ -55,7 +55,7 @@ def look_at(quotes: Sequence[Quote], asker: User) -> None:
 
 
 def recall_titles(quotes: Sequence[Quote]) -> None:
-    """What the sites called the videos when they were last looked at."""
+    """The titles from the last looks at the videos."""
     videos = [(quote.site.pk, quote.video_id) for quote in quotes if quote.site]
     titles = SiteLook.objects.titles(videos)
     for quote in quotes:
@@ -70,7 +70,7 @@ def total_of(quotes: Sequence[Quote]) -> Decimal:
 def keys_of(
     request_key: uuid.UUID, customer: Customer, wanted: Sequence[tuple[str, int | None]]
 ) -> list[uuid.UUID]:
-    """Of the orders that a form makes: the same as long as the same is bought by it."""
+    """The keys of a form's orders: the same as long as the form buys the same."""
     return [
         uuid.uuid5(KEY_NAMESPACE, f"{request_key}:{customer.pk}:{index}:{count}:{url}")
         for index, (url, count) in enumerate(wanted)
@@ -78,14 +78,13 @@ def keys_of(
 
 
 def placed_before(keys: Sequence[uuid.UUID]) -> bool:
-    """Whether all of these orders stand."""
     return len(keys) == Order.objects.filter(request_key__in=keys).count() > 0
 
 
 def place_several(
     quotes: Sequence[Quote], keys: Sequence[uuid.UUID], creator: User, **terms: Any
 ) -> list[Order]:
-    """All or none. Raises OrderRefusedError: of all, or of one of them by its `index`."""
+    """All or none. Raises OrderRefusedError; `index` is the refused one, None for all."""
     placements = [
         Placement(quote, request_key=key, **terms) for quote, key in zip(quotes, keys, strict=True)
     ]

@@ -28,7 +28,7 @@ from core.reasons import Reason, ReasonOrText, reason_of
 
 
 def verify(site: Site, actor: User | None) -> ReasonOrText:
-    """Let the orders go on that waited for it. Returns why it is not proved, "" where it is."""
+    """Orders that waited for it go on. Returns why it is not proved, "" if it is."""
     check = verification.verify(site, actor)
     SiteLook.objects.forget_failures(site)
     probe_now({site.pk})
@@ -38,8 +38,8 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
 
 
 def probe_site(site: Site) -> bool:
-    """Let one order try now whether a site that seemed down takes plays; if it does, all go on.
-    Returns False where the site does not seem down."""
+    """Let one order try now whether a site that seemed down takes plays; if so, all go on. Returns
+    False if the site does not seem down."""
     if open_breaker_of(site) is None:
         return False
     probe_now({site.pk})
@@ -51,15 +51,15 @@ def probe_site(site: Site) -> bool:
 
 
 def follow_week(site: Site) -> None:
-    """Its quiet hours, its clock or its load profile are others now: what waits by the former ones
-    looks again. What failed waits for its time."""
+    """Its quiet hours, clock or load profile changed: orders that wait because of the old ones look
+    again. Orders that failed keep their time."""
     waiting = Order.objects.filter(site=site, status__in=(Status.PENDING, Status.RUNNING))
     waiting.filter(lease_until=None, attempts=0, due__gt=Now()).update(due=SOONEST)
 
 
 def try_site(site: Site, url: str) -> Trial:
-    """Send one play that nobody bought. Raises OrderError when it may not be sent there, and where
-    an open order would take it for one of its own."""
+    """Send one play that nobody bought. Raises OrderError if it may not be sent there, or if an
+    open order would count it as its own."""
     target, adapter, path = _proved(site, url)
     if Order.objects.open_on(site, adapter.video_id(path)).exists():
         raise OrderError(VIDEO_BUSY)
@@ -67,14 +67,14 @@ def try_site(site: Site, url: str) -> Trial:
 
 
 def read_site(site: Site, url: str) -> Trial:
-    """Read the counter of a video of a site that proves to be ours. Raises OrderError."""
+    """Read a video's counter at a site that shows our token. Raises OrderError."""
     target, adapter, path = _proved(site, url)
     with looks.count_reading(site, adapter.video_id(path)):
         return try_once(target, adapter, path, None)
 
 
 def _proved(site: Site, url: str) -> tuple[ProvedTarget, SiteAdapter, str]:
-    """Where to, how, and the path of the address. OrderError: nothing may be sent there."""
+    """Target, adapter and path of the address. Raises OrderError if nothing may be sent there."""
     if not site.verified:
         raise OrderError(_("The site is not verified; plays may not be sent there yet."))
     try:

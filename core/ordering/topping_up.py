@@ -1,5 +1,5 @@
-"""Top-ups, one or thousands: credited at once, or above their creator's limit by a second person.
-Form, upload and bulk action go this way."""
+"""Top-ups, one or thousands: credited at once or, above their creator's limit, once a second person
+approves. Form, upload and bulk action go this way."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -17,7 +17,7 @@ from core.reasons import Code, Reason
 
 def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[WaitingTopUp]:
     """Credit these top-ups of one creator, all or none; returns those that wait instead. Raises
-    CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was used
+    CustomerInactiveError, BalanceTooLargeError, and IntegrityError if a `request_key` was used
     before."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     if creator is None or limit is None:
@@ -36,13 +36,13 @@ def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[W
 
 
 def entered(payment: ChargeRecord | WaitingTopUp) -> dict[str, Any]:
-    """What a top-up has that waited, as it was typed."""
+    """The fields of a payment, as they were typed."""
     names = ("customer_id", "amount", "method", "memo", "reference", "request_key")
     return {name: getattr(payment, name) for name in names}
 
 
 def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
-    """Credit it, in the name of who entered it. Raises OrderError."""
+    """Credit it, in the name of the person who entered it. Raises OrderError."""
     if not top_up.customer.active:
         raise OrderError(CustomerInactiveError.reason)
     if top_up.reference and booked(top_up.customer_id, top_up.reference):
@@ -72,7 +72,7 @@ def booked(customer_id: int, reference: str) -> ChargeRecord | None:
 
 
 def payment_objection(customer_id: int, reference: str) -> str:
-    """Why the payment with this number is not entered; "" where it is new."""
+    """Why the payment with this number is not entered; "" if it is new."""
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     entered = waiting.filter(customer=customer_id, reference=reference).first()
     if charge := booked(customer_id, reference):
@@ -83,7 +83,7 @@ def payment_objection(customer_id: int, reference: str) -> str:
 
 
 def credit_objection(amount: Decimal, creator: User | None) -> str:
-    """Why this user does not book a credit that cannot wait for a second person; else ""."""
+    """Why this user may not book a credit that cannot wait for a second person; "" if they may."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     return limit_error(limit) if requires_approval(amount, limit) else ""
 

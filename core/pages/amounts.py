@@ -1,5 +1,4 @@
-"""Amounts and quantities in forms: understood as in files, and a large amount is said in words
-before it moves."""
+"""Amounts and quantities in forms: read as in files; a large amount is repeated in words first."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -14,7 +13,7 @@ from core.pages import display
 from core.pages.idempotent_forms import IdempotentForm, come_back_with, question
 from core.reasons import translate_error
 
-# From here on a slip of a digit is a large loss.
+# From here on a wrong digit is a large loss.
 LARGE = Decimal(10_000)
 
 ONES = (
@@ -30,7 +29,7 @@ MYRIADS = ("", "万", "亿")
 
 
 class AmountField(forms.DecimalField):
-    """A text, not a number: a number's field drops a decimal comma in silence, and its arrow keys
+    """A text, not a number: a number's field silently drops a decimal comma, and its arrow keys
     change the amount."""
 
     widget = forms.TextInput(
@@ -38,7 +37,7 @@ class AmountField(forms.DecimalField):
     )
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Those of a number's field would be `step` and `min`."""
+        """Not the `step` and `min` of a number's field."""
         return {}
 
     def to_python(self, value: Any) -> Any:
@@ -48,14 +47,14 @@ class AmountField(forms.DecimalField):
 
 
 class WholeNumberInput(forms.TextInput):
-    """A text as well: the wheel of a mouse changes a number's field."""
+    """A text as well: a mouse wheel changes a number's field."""
 
     def __init__(self, attrs: Any = None) -> None:
         super().__init__({"inputmode": "numeric", "autocomplete": "off", **(attrs or {})})
 
 
 class WholeNumberField(forms.IntegerField):
-    """`10,000` is ten thousand, `10.000` is asked about: Django's own field takes it for ten."""
+    """`10,000` is ten thousand; `10.000` is asked about, as Django's field takes it for ten."""
 
     widget = WholeNumberInput
 
@@ -66,7 +65,7 @@ class WholeNumberField(forms.IntegerField):
 
 
 def read_typed(parse: Callable[[str], Any], value: Any) -> Any:
-    """Raises ValidationError with what keeps this from being such a number."""
+    """Raises ValidationError that says why it is no such number."""
     try:
         return parse(str(value))
     except money.AmountError as error:
@@ -74,7 +73,7 @@ def read_typed(parse: Callable[[str], Any], value: Any) -> Any:
 
 
 class AnswersField(forms.CharField):
-    """What was asked about and answered by saving again; of the row it is no part."""
+    """The questions that were answered by saving again; no part of the row."""
 
     widget = forms.HiddenInput
 
@@ -83,7 +82,7 @@ class AnswersField(forms.CharField):
 
 
 class AsksAgain(forms.Form):
-    """What looks like a slip is asked about, and taken when it comes again."""
+    """Asks about what looks like a slip, and takes it when it is sent again."""
 
     confirmed = AnswersField(required=False)
 
@@ -101,7 +100,7 @@ class AsksAgain(forms.Form):
         return False
 
     def large_amount_question(self, amount: Decimal | None) -> str:
-        """In words; "" where there is none to ask, or it was answered."""
+        """In words; "" if there is none to ask, or it was answered."""
         if amount is None or abs(amount) < LARGE or self.was_confirmed(str(amount)):
             return ""
         text = _("%(amount)s: %(words)s. If this is intended, save again.")
@@ -109,7 +108,7 @@ class AsksAgain(forms.Form):
 
 
 class LargeAmountForm(AsksAgain, IdempotentForm):
-    """Of a row with an `amount`."""
+    """For a row with an `amount`."""
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -118,13 +117,13 @@ class LargeAmountForm(AsksAgain, IdempotentForm):
         return cleaned
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, Any]:
-        """What speaks against it now, by field; at last, that the amount is large."""
+        """Field -> objection; at last, that the amount is large."""
         text = self.large_amount_question(cleaned.get("amount"))
         return {"amount": [question(text)]} if text else {}
 
 
 def in_words(amount: Decimal) -> str:
-    """The whole part in the words of the language in force, and the cents in digits."""
+    """The whole part in words of the current language, the cents in digits."""
     whole, cents = divmod(int(abs(amount) * 100), 100)
     if (get_language() or "").startswith("zh"):
         sign = "负" if amount < 0 else ""
@@ -156,7 +155,7 @@ def chinese_words(number: int) -> str:
 
 
 def spelled(number: int, base: int, places: Sequence[str], say: Callable[[int], str]) -> str:
-    """What stands at each place of a number, by `say`; one zero where some are left out."""
+    """The digits of a number in `base`, each by `say` with its place; one zero for a gap."""
     text, is_gap = "", False
     for place in reversed(range(len(places))):
         group = number // base**place % base

@@ -17,7 +17,7 @@ TONES: dict[int, str] = {
     Calibration.Status.CANCELED: "off",
     Calibration.Status.FAILED: "bad",
 }
-# What each stage does, and what it is for.
+# What each stage does, and why.
 STAGES = {
     Stage.QUIET: gettext_lazy(
         "Readings without a play: how much other people view, and whether a reading counts."
@@ -40,7 +40,7 @@ def state_of(calibration: Calibration) -> SafeString:
 
 
 def report_of(calibration: Calibration) -> dict[str, Any]:
-    """What both pages show; audits/figures.html draws the tables."""
+    """For both pages; audits/figures.html draws the tables."""
     record = Record.from_json(calibration.figures)
     sent = {"number": len(record.plays), "most": MAX_PLAYS}
     return {
@@ -79,7 +79,7 @@ def stages_of(obj: Calibration, record: Record) -> list[dict[str, Any]]:
 
 
 def readings_of(record: Record) -> list[tuple[str, str, str]]:
-    """When, what stood there, and how many plays the site had taken by then."""
+    """When, which count, and how many plays the site had taken by then."""
     return [
         (
             f"{reading.at:.1f}",

@@ -1,9 +1,9 @@
-"""An order's conversation on a page, the desk's and the customers' alike: how it looks, and what a
-page sends.
+"""An order's conversation on a page, the same for desk and customers: how it looks, and what a page
+sends.
 
-`section_of()` is the whole section, for a page to include; `answer_to()` and `note_reading()` are
-behind the two addresses that it is given. What a user may not see is in none of them; who the user
-is says the session alone.
+`section_of()` is the whole section, for a page to include; `answer_to()` and `note_reading()` serve
+its two addresses. None of them shows what the user may not see; only the session says who the user
+is.
 """
 
 import re
@@ -26,18 +26,18 @@ from core.models import Conversation, Message, Order, ReadMarker, Side, User
 from core.models.messages import MessageRefusedError, mark_read, may_speak, side_of
 from core.pages.people import user_of
 
-# What a page shows; older messages of a very long conversation are a click away.
+# The number of messages on a page; the older ones are a click away.
 SHOWN = 100
 
 
 GAPS = re.compile(r"""([\s<>"']+)""")
 ADDRESS = re.compile(r"https?://\[?\w|www\.", re.IGNORECASE)
-# What a sentence puts around an address.
+# The signs that a sentence puts around an address.
 OPENING, CLOSING, ENDING = "([", {")": "(", "]": "["}, ".,:;!?"
 
 
 def linked(text: str) -> SafeString:
-    """Plain text as HTML: all of it escaped; what begins with http://, https:// or www. a link."""
+    """Plain text as HTML: all of it escaped; words with http://, https:// or www. become links."""
     return mark_safe("".join(map(linked_word, GAPS.split(text))))  # noqa: S308 - each is escaped
 
 
@@ -56,7 +56,7 @@ def linked_word(word: str) -> SafeString:
 
 
 def without_ending(url: str) -> str:
-    """Without the sentence's own signs; a bracket that the address has opened is its own."""
+    """Without the sentence's own signs; a closing bracket stays if the address opened it."""
     while url[-1] in ENDING or url.count(url[-1]) > url.count(CLOSING.get(url[-1], url[-1])):
         url = url[:-1]
     return url
@@ -64,7 +64,7 @@ def without_ending(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message as one side sees it. `readers`: who has read up to here and no further."""
+    """A message as one side sees it. `readers`: those who have read up to here and no further."""
 
     message: Message
     who: str
@@ -78,8 +78,7 @@ class Line:
 
 @dataclass(slots=True)
 class Thread:
-    """A conversation with all that either side may see of it; what is asked of it asks nothing of
-    the database."""
+    """A conversation with all that either side may see. Its methods make no queries."""
 
     customer: str
     newest: list[Message] = field(default_factory=list)  # the latest first
@@ -88,7 +87,7 @@ class Thread:
     most: int | None = SHOWN
 
     def seen_from(self, side: Side) -> dict[str, Any]:
-        """The context of conversation/messages.html, and what its page wants to know of it."""
+        """The context of conversation/messages.html, and what its page needs besides."""
         seen = [message for message in self.newest if message.is_seen_from(side)]
         lines = [
             Line(message, self._name(message, side), message.side == side, [])
@@ -104,13 +103,13 @@ class Thread:
         }
 
     def _name(self, message: Message, side: Side) -> str:
-        """Customers talk to the desk; whose login sits there is not theirs to know."""
+        """Customers talk to "the desk": they do not learn which login answers."""
         if message.side == Side.CUSTOMER:
             return self.customer if side == Side.DESK else _("You")
         return message.author.get_username() if side == Side.DESK else _("Booster Office")
 
     def _add_readers(self, lines: list[Line]) -> None:
-        """Each marker at the last message that it covers and that is not its reader's own."""
+        """Put each marker at the last message that it covers and that its reader did not write."""
         for marker in self.markers:
             for line in reversed(lines):
                 message = line.message
@@ -120,7 +119,7 @@ class Thread:
 
 
 def threads_of(ids: Sequence[int], *, whole: bool = False) -> dict[int, Thread]:
-    """The conversations of these orders, in a number of queries that does not grow with them."""
+    """The conversations of these orders; the number of queries does not grow with them."""
     orders = Order.objects.filter(pk__in=ids).order_by().values_list("pk", "customer__username")
     most = None if whole else SHOWN
     threads = {pk: Thread(username, most=most) for pk, username in orders}
@@ -135,7 +134,6 @@ def threads_of(ids: Sequence[int], *, whole: bool = False) -> dict[int, Thread]:
 
 
 def thread_of(request: HttpRequest, order: Order) -> Thread:
-    """As much of it as the address asks for."""
     whole = request.GET.get("messages") == "all"
     return threads_of([order.pk], whole=whole)[order.pk]
 
@@ -143,7 +141,7 @@ def thread_of(request: HttpRequest, order: Order) -> Thread:
 def section_of(
     request: HttpRequest, order: Order, thread: Thread, post_url: str, read_url: str
 ) -> SafeString:
-    """The conversation for the page of an order. Looking at it is reading it."""
+    """The conversation for an order's page. Showing it marks it as read."""
     user = user_of(request)
     side = side_of(order, user)
     seen = thread.seen_from(side)
@@ -151,7 +149,7 @@ def section_of(
         mark_read(order, user, seen["last_id"])
     context = {
         "order": order,
-        # The feed brings the newest messages, and would put them in the place of all.
+        # The feed brings the newest messages, and would replace the whole conversation by them.
         "is_live": thread.most is not None,
         "user_id": user.pk,
         "post_url": post_url,
@@ -166,8 +164,8 @@ def section_of(
 
 
 def answer_to(request: HttpRequest, order: Order, back: str) -> HttpResponse:
-    """The form's POST: a message, or that the customer's last one needs no answer. Scripts that ask
-    for JSON get the messages as they are then, others are led `back`."""
+    """The form's POST: a message, or that the customer's last one needs no answer. A script that
+    asks for JSON gets the messages; others are redirected `back`."""
     user, sent = user_of(request), request.POST
     wants_json = "application/json" in request.headers.get("Accept", "")
     try:

@@ -1,4 +1,4 @@
-"""How figures, times and states look on every page, the desk's and the customers'."""
+"""How figures, times and states look on every page, for the desk and for customers."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +18,8 @@ from core.theme.escaping import escaped
 if TYPE_CHECKING:
     from core.ordering import Quote
 
-# The colour of a state says what it wants of the reader; desk.css knows these names. A state that a
-# later release beside this one wrote is shown as it is, in this colour.
+# A state's colour says what it asks of the reader; desk.css knows these names. A state that a later
+# release wrote is shown as it is, in this colour.
 UNKNOWN = "off"
 TONES: dict[int, str] = {
     Status.PENDING: "waiting",
@@ -57,17 +57,17 @@ def _grouped(value: int | Decimal, places: int, _language: str | None) -> str:
 
 
 def signed(value: Decimal) -> str:
-    """An amount of the ledger, with its sign also where it is positive."""
+    """An amount of the ledger, with its sign even if it is positive."""
     return f"+{money(value)}" if value > 0 else money(value)
 
 
 def rate(value: Decimal | None) -> str:
-    """A price per play, without the zeros that fill it up: 0.0005."""
+    """A price per play, without trailing zeros: 0.0005."""
     return "–" if value is None else localize(value.normalize(), use_l10n=True)
 
 
 def speed(plays: float | None) -> str:
-    """Plays a second: whole ones where they are many, else two digits."""
+    """Plays per second: from 10 on whole numbers, below that two digits."""
     if plays is None:
         return "–"
     if plays >= 10:
@@ -97,12 +97,12 @@ def pace(order: Order) -> str:
 
 
 def moment(when: datetime | None) -> str:
-    """To the second, on the reader's clock."""
+    """To the second, in the reader's time zone."""
     return "–" if when is None else date_format(timezone.localtime(when), "Y-m-d H:i:s")
 
 
 def start(order: Order) -> str:
-    """When an order will start, where that is planned and still to come; "" otherwise."""
+    """When an order is planned to start, if that is still to come; else ""."""
     if not order.starts_later or order.planned_start is None:
         return ""
     when = date_format(timezone.localtime(order.planned_start), _("j M, H:i"))
@@ -114,7 +114,7 @@ def tag(text: object, tone: str) -> SafeString:
 
 
 def state(order: Order) -> SafeString:
-    """The status, and what keeps the order in it, where people wanted it so."""
+    """The status, with a note if people hold the order in it."""
     note = _("canceled, being settled") if order.is_being_settled else start(order)
     tag = _status_tag(order.status, get_language())
     return format_html('{} <span class="desk-note">{}</span>', tag, note) if note else tag
@@ -130,7 +130,7 @@ def tone_of(status: int) -> str:
 
 
 def shown_plays(order: Order) -> int:
-    """How far an order came: what was received while it runs, what was proved once it ended."""
+    """How far an order came: plays received while it runs, plays proved once it ended."""
     return order.done if order.delivered is None else order.delivered
 
 
@@ -169,12 +169,12 @@ def link_out(url: str, text: str = "") -> SafeString:
 
 
 def video_name(order: "Order | Quote") -> str:
-    """What its site calls the video, or what it is in its address."""
+    """The site's title of the video, or its id."""
     return order.video_title or order.video_id
 
 
 def video(order: Order) -> SafeString:
-    """A link to it; for lists, which ask for hundreds."""
+    """A link to it; fast, because lists ask for hundreds."""
     url, name = escaped(order.url), escaped(video_name(order))
     start = f'<a href="{url}" title="{url}" target="_blank" rel="noopener noreferrer">'
     return mark_safe(f"{start}{name}</a>")  # noqa: S308

@@ -1,8 +1,5 @@
-"""A form that charges is one row, however often it is sent: double clicks, reloads, time-outs.
-
-The form carries a hidden `request_key`; the row keeps it under a unique constraint. Scripts may
-leave it out.
-"""
+"""A form that charges makes one row, however often it is sent: double clicks, reloads, time-outs.
+Its hidden `request_key` is unique among the rows. Scripts may leave it out."""
 
 import uuid
 from collections.abc import Mapping
@@ -18,43 +15,43 @@ QUESTION = "question"
 
 
 def question(text: str) -> ValidationError:
-    """What is asked about a form, and answered by sending it again. It is no error."""
+    """A question about a form, answered by sending it again. It is no error."""
     return ValidationError(text, code=QUESTION)
 
 
 def only_asks(form: forms.BaseForm) -> bool:
-    """Whether nothing is wrong with a form that was refused: there are questions, no errors."""
+    """Whether a refused form has only questions and no errors."""
     told = [error for errors in form.errors.as_data().values() for error in errors]
     return bool(told) and all(error.code == QUESTION for error in told)
 
 
 def come_back_with(form: forms.BaseForm, name: str, value: str) -> None:
-    """Show a form that is refused with this value in one field, and else as it was sent."""
+    """Show a refused form as it was sent, but with this value in one field."""
     sent: Any = copy(form.data)
     sent[form.add_prefix(name)] = value
     form.data = sent
 
 
 class IdempotentForm(forms.ModelForm):
-    """`placed` is the row that this form made before, when it is sent again."""
+    """`placed`: the row that this form made when it was sent before."""
 
-    # A form with the same key and the same values here is the same form.
+    # A form with the same key and the same values in these fields is the same form.
     bought: ClassVar[tuple[str, ...]]
 
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid.uuid4)
     placed: Any = None
 
     def refuse(self, errors: Mapping[str, Any]) -> None:
-        """Put what speaks against it at its fields; also for who meets it while writing. It may be
-        the row itself, made in the meantime by the same form, that is in the way."""
+        """Show objections at their fields, even those that come up while it is written. If the same
+        form made the row meanwhile, that row is `placed` instead."""
         if errors and not self.recognize():
             for field, text in errors.items():
                 self.add_error(None if field == "__all__" else field, text)
 
     def recognize(self) -> bool:
-        """Find the row that this form made before: it is `placed` then. Where somebody went back in
-        the browser and changed the form, that is a new one, and they are asked whether they mean
-        it. Returns whether either is so; then nothing else speaks against the form."""
+        """Find the row that this form made before, as `placed`. If somebody went back in the
+        browser and changed the form, it is a new one, and they are asked whether they mean it.
+        Returns whether either is so; then the form needs no other objection."""
         key = self.cleaned_data.get("request_key")
         placed = self.placed_with(key) if key else None
         if placed is None:

@@ -1,8 +1,8 @@
 """One-time links by which customers set the password of their login.
 
-A link is a token of Django's, signed over what its use changes: the password, the last login and
-the moment of the customer's newest link. So it is good once, until PORTAL_LINK_HOURS have passed,
-and not after a newer link or another password. Nothing of it is stored.
+A link is a token of Django's, signed over the password, the last login and the moment of the
+customer's newest link. Using it changes these, so it works once, for PORTAL_LINK_HOURS, and not
+after a newer link or another password. Nothing of it is stored.
 """
 
 import copy
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class InvitationError(Exception):
-    """Why a customer gets no link. The text is fit for staff."""
+    """Why a customer gets no link. The text may be shown to staff."""
 
 
 class InvitationTokens(PasswordResetTokenGenerator):
@@ -47,7 +47,7 @@ class InvitationTokens(PasswordResetTokenGenerator):
         return user is not None and super().check_token(self._as_invited(user), token)
 
     def _as_invited(self, user: User) -> User:
-        """A token depends on the email among others: here with the moment of the invitation."""
+        """Django's token depends on the email, so the moment of the invitation is added to that."""
         newest = Customer.objects.values_list("invited", flat=True).get(user=user)
         invited = copy.copy(user)
         invited.email = f"{user.email}{newest and newest.isoformat()}"
@@ -58,12 +58,11 @@ tokens = InvitationTokens()
 
 
 def invite(customer: Customer, email: str = "", *, actor: User | None) -> str:
-    """The path of a new link; older ones are void. A customer without a login gets one. Who made it
-    is kept: for a while nobody approves what a customer orders whom they let in.
+    """The path of a new link; older ones are void. A customer without a login gets one. The inviter
+    is recorded: for a while they may not approve orders of a customer whom they let in.
 
-    Raises InvitationError for who may not have a link: a link is as good as a password, so there
-    is none to a login of the staff's.
-    """
+    Raises InvitationError if the customer may not have a link: a link is as good as a password, so
+    a login of the staff gets none."""
     if not customer.active:
         raise InvitationError(translate(CustomerInactiveError.reason))
     with transaction.atomic(), FieldChange.objects.kept(customer, ("user", "invited"), actor=actor):
@@ -80,7 +79,7 @@ def invite(customer: Customer, email: str = "", *, actor: User | None) -> str:
 
 
 def may_be_invited(user: User) -> bool:
-    """Asked again when a link is used: who became staff in the meantime is out of its reach."""
+    """Asked again when a link is used: it must not work for a login that became staff meanwhile."""
     return (
         may_use_portal(user)
         and not user.is_superuser
@@ -89,8 +88,8 @@ def may_be_invited(user: User) -> bool:
 
 
 def login_of(customer: Customer) -> User:
-    """The customer's own login; a new one, without a password, where there is none. A login that
-    merely has the customer's name belongs to somebody else."""
+    """The customer's own login, or a new one without a password. A login that only has the
+    customer's name belongs to somebody else."""
     if customer.user is not None:
         return customer.user
     for name in names_for(customer):
@@ -113,7 +112,7 @@ def login_of(customer: Customer) -> User:
 
 
 def names_for(customer: Customer) -> list[str]:
-    """The customer's name, where logins may be called that; else one that is free."""
+    """Names to try: the customer's own if it is valid for a login, then others."""
     fallback = f"customer-{customer.pk}"
     try:
         UnicodeUsernameValidator()(customer.username)
@@ -123,7 +122,7 @@ def names_for(customer: Customer) -> list[str]:
 
 
 def send(email: str, link: str, until: datetime) -> bool:
-    """The link by e-mail; whether a server took it. Why it did not is in the log."""
+    """Send the link by e-mail. Returns whether a server took it; the log says why not."""
     text = _(
         "Hello,\n\nuse this link to set your password for your orders at %(office)s:\n\n"
         "%(link)s\n\n"

@@ -1,10 +1,10 @@
 """Parts of pages that are the same for everybody who may see them: made once for the same rows,
-however many look.
+however many people look.
 
 Law: nothing kept is older than the rows. Its key holds their version (core/db/versions.py), which
-is asked before they are read and before what is kept is used: whatever anybody commits, other keys
-are looked for. What no commit changes (clocks, the queue) is KEPT_SECONDS old at most. Who
-may see a part is decided before; what it costs to buy is never taken from here.
+is asked before they are read and before a kept part is used, so after any commit other keys are
+looked for. What no commit changes (clocks, the queue) is at most KEPT_SECONDS old. The right to see
+a part is checked before; the price of an order never comes from here.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +21,12 @@ KEPT_SECONDS = 3
 
 
 def kept(make: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """What each of these makes, by the same names, all of the same rows: plain values such as JSON
-    has. A part's markup comes back as text, to be marked safe by whoever made it."""
+    """The result of each, by name, all of the same rows: plain values as in JSON. Markup comes back
+    as text, so the caller must mark it safe."""
     version = rows_version()
     if version is None:
         return {name: one() for name, one in make.items()}
-    # Amounts and dates are not written alike in all languages, and days begin without a commit.
+    # Languages write amounts and dates differently, and a day begins without a commit.
     place = f"{version}:{get_language()}:{timezone.localdate()}"
     keys = {name: f"{place}:{name}" for name in make}
     found = caches[CACHE].get_many(keys.values())

@@ -1,4 +1,4 @@
-"""Who asks for a page, and where they go on once they have logged in, or in another language."""
+"""Who asks for a page, and where they go on after a login or a change of language."""
 
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,15 +10,15 @@ from core.models import User
 
 
 def user_of(request: HttpRequest) -> User:
-    """Raises PermissionDenied where nobody is logged in."""
+    """Raises PermissionDenied if nobody is logged in."""
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
 
 
 def page_to_go_on_at(request: HttpRequest, home: str = "") -> str:
-    """The page that was asked for; of what was sent, the page that it was sent from, or `home`
-    where nothing says which: many an address that takes a button's press is no page."""
+    """The requested page. After a POST, the page that it came from, or `home` if that is unknown:
+    many addresses that take a POST are no page."""
     if request.method != "POST":
         return request.get_full_path()
     came_from = request.headers.get("Referer", "")

@@ -1,6 +1,5 @@
-"""Order forms, the desk's and the customers', and their live quote: what was typed so far, and the
-answer as texts ready to read. Law: what they refuse, the quote refuses.
-"""
+"""Order forms for desk and customers, and their live quote: what was typed so far, and the answer
+as texts to show. Law: what they refuse, the quote refuses."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,7 +18,7 @@ from core.pages.kept import kept
 from core.reasons import translate
 
 MOST_PLAYS_TYPED = 2**31 - 1
-# What a field for a video's address is to the keyboard of a telephone.
+# How a telephone's keyboard should treat a field for a video's address.
 ADDRESS = {
     "inputmode": "url",
     "autocapitalize": "off",
@@ -30,7 +29,7 @@ ADDRESS = {
 
 
 class TermsForm(forms.Form):
-    """What is asked for beside the quote. `hours` and `by_day` are the form's own."""
+    """The fields beside the quote. Each form has its own `hours` and `by_day`."""
 
     planned_start = forms.DateTimeField(
         label=gettext_lazy("Start"),
@@ -50,26 +49,25 @@ class TermsForm(forms.Form):
 
     @property
     def terms(self) -> dict[str, Any]:
-        """For a `Placement`."""
         names = ("memo", "hours", "by_day", "planned_start")
         return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
 
 
 class OrderForm(TermsForm, IdempotentForm):
-    """Valid when the quote is: all that speaks against the order stands at its field."""
+    """Valid if the quote is; every objection to the order stands at its field."""
 
     # The price that stood beside the form when it was sent.
     quoted_price = forms.DecimalField(
         required=False, max_digits=12, decimal_places=2, widget=forms.HiddenInput
     )
     quote: Quote
-    # Whether customers read what speaks against the order.
+    # Whether customers read the objections.
     for_customer: ClassVar[bool] = False
     asker: User | None = None  # who fills it in
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Scripts that know nothing of a pace get the fastest.
+        # Scripts that send no pace get the fastest.
         self.fields["hours"].required = False
 
     def customer_of(self, cleaned: dict[str, Any]) -> Customer | None:
@@ -88,7 +86,7 @@ class OrderForm(TermsForm, IdempotentForm):
         )
         errors: dict[str, Any] = self.quote.errors
         if text := self.quote.price_objection(cleaned.get("quoted_price")):
-            # Sent again as it is then, it is an order at the price that the text says.
+            # Sent again like this, it orders at the price in the text.
             come_back_with(self, "quoted_price", str(self.quote.price))
             errors = {"__all__": question(text)} | errors
         self.refuse(errors)
@@ -96,12 +94,11 @@ class OrderForm(TermsForm, IdempotentForm):
 
     @property
     def terms(self) -> dict[str, Any]:
-        """For `place()`."""
         return super().terms | {"request_key": self.cleaned_data.get("request_key")}
 
 
 class QuoteForm(forms.Form):
-    """What an order form knows while it is being filled in: any part may be missing."""
+    """An order form while it is filled in: any part may be missing."""
 
     for_customer: ClassVar[bool] = False
 
@@ -110,8 +107,8 @@ class QuoteForm(forms.Form):
     hours = WholeNumberField(min_value=0, max_value=MAX_HOURS, required=False)
 
     def answer_for(self, customer: Customer | None, creator: User | None = None) -> dict[str, Any]:
-        """The quote as JSON for `creator`, who fills the form in, with what speaks against it by
-        field. Call it on a checked form. Reads only; asks the site for its counter."""
+        """The quote as JSON for `creator`, who fills in the form, with objections by field. Call it
+        on a checked form. Reads only; asks the site for its counter."""
         data = self.cleaned_data
         quote = Quote.prepare(
             customer,
@@ -122,13 +119,13 @@ class QuoteForm(forms.Form):
         )
         wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
         answer = describe(quote, data.get("hours") or 0)
-        if quote.site and not self.for_customer:  # customers are told nothing of a site's ways
+        if quote.site and not self.for_customer:  # customers learn nothing about its counting
             answer["counting"] = " ".join(map(translate, counting_of(quote.site)))
         return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}
 
 
 def describe(quote: Quote, hours: int) -> dict[str, Any]:
-    """A quote as the form shows it: texts ready to read, None for what is not known yet."""
+    """A quote as the form shows it: texts, or None for what is not known yet."""
 
     def told(value: Any, say: Callable[[Any], str]) -> str | None:
         return None if value is None else say(value)
@@ -150,7 +147,7 @@ def describe(quote: Quote, hours: int) -> dict[str, Any]:
 
 
 def approval_note(quote: Quote, creator: User | None) -> str:
-    """What an order above its creator's limit means, before it is placed; "" below it."""
+    """What happens to an order above its creator's limit, said before it is placed; "" below it."""
     if not quote.needs_approval(creator):
         return ""
     limit = ApprovalLimit.objects.of(creator)

@@ -1,6 +1,5 @@
-"""A site's week as a picture: a row for each day, a cell for each hour; the darker, the more plays,
-and quiet hours crossed out. SVG without a script or a style in it, as all our drawings.
-"""
+"""A site's week as a picture: a row for each day, a cell for each hour. The darker, the more plays;
+quiet hours are crossed out. SVG without script or style, like all our drawings."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ class Cell:
 
 
 def draw(profile: Sequence[Sequence[float]], quiet: Iterable[str]) -> dict[str, Any]:
-    """For desk/site_form.html. `quiet`: lines as they are kept."""
+    """The context of desk/site_form.html. `quiet`: lines as they are stored."""
     most = max(map(max, profile))
     total = sum(map(sum, profile))
     windows = [window for line in quiet for window in QuietLine.parse(line).windows()]
@@ -57,7 +56,7 @@ def draw(profile: Sequence[Sequence[float]], quiet: Iterable[str]) -> dict[str, 
 
 
 def quiet_parts(begin: int, windows: Iterable[tuple[int, int]]) -> Iterable[tuple[float, float]]:
-    """Of the hour that begins at this minute: (x, width) within its cell."""
+    """(x, width) within the cell of the hour that begins at this minute."""
     week = 7 * DAY_MINUTES
     for start, end in windows:
         for shift in (0, week):  # a window may run over into the next week

@@ -1,6 +1,5 @@
-"""Who may open the customers' pages: a customer that is active, by a login that is. Both are read
-again at each request, so that switching one off ends it at once.
-"""
+"""Who may open the customers' pages: an active customer with an active login. Both are read again
+at each request, so that switching one off ends access at once."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,7 +22,7 @@ from core.permissions import may_use_portal
 Page = Callable[..., HttpResponseBase]
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
-# Unlike the admin's, these pages need no script but the files of the office itself.
+# Unlike the admin's pages, these need only the office's own script files.
 STRICT = {"script-src": ["'self'"]}
 
 
@@ -34,7 +33,7 @@ def own_page(view: Page) -> Page:
 
 def customer_page(view: Page) -> Page:
     """A page for one customer: `view(request, customer, …)`. Visitors log in first; staff and
-    whoever is switched off are told why there is nothing to see."""
+    people who are switched off are told why there is nothing to see."""
 
     @wraps(view)
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -54,13 +53,13 @@ def customer_page(view: Page) -> Page:
 
 
 def customer_of(user: User) -> Customer | None:
-    """Whose pages this login opens; None for staff, and where one of the two is switched off."""
+    """The customer whose pages this login opens; None for staff, or if either is switched off."""
     if not may_use_portal(user):
         return None
     return Customer.objects.filter(user=user, active=True).first()
 
 
 def own_or_404(customer: Customer, oid: str) -> Order:
-    """An order of this customer; of others there is none."""
+    """Raises Http404 for an order of another customer."""
     orders = Order.objects.select_related("site", "customer")
     return get_object_or_404(orders, customer=customer, oid=oid)

@@ -1,5 +1,4 @@
-"""The customer's balance: every entry of the ledger, with what it left; and the audits that they
-bought."""
+"""The customer's balance: every entry of the ledger with the balance after it, and their audits."""
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +18,7 @@ from core.portal.access import customer_page
 from core.portal.paging import window
 
 AUDIT_REFRESH_SECONDS = "5"
-# As the address names them. The note of an entry is the desk's and is not shown.
+# By the name in the address. An entry's note belongs to the desk and is not shown.
 KINDS: dict[str, tuple[LedgerEntry.Kind, ...]] = {
     "top-ups": (LedgerEntry.Kind.CHARGE, LedgerEntry.Kind.CORRECTION),
     "orders": (LedgerEntry.Kind.ORDER,),
@@ -81,7 +80,6 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
 @customer_page
 @require_safe
 def audit_shown(request: HttpRequest, customer: Customer, pk: int) -> HttpResponse:
-    """What a site's counter does with plays, with its figures."""
     audit = get_object_or_404(Calibration, customer=customer, pk=pk)
     response = render(request, "portal/audit.html", {"customer": customer, **report_of(audit)})
     if not audit.is_final:
@@ -90,7 +88,7 @@ def audit_shown(request: HttpRequest, customer: Customer, pk: int) -> HttpRespon
 
 
 def audit_of(entry: LedgerEntry) -> int | None:
-    """The audit that the entry pays for, or gives the price of back."""
+    """The audit that the entry pays for or refunds."""
     fact, _colon, number = entry.reference.partition(":")
     return int(number) if fact in (Fact.AUDIT, Fact.AUDIT_REFUND) else None
 

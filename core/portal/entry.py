@@ -22,7 +22,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Login(views.LoginView):
-    """As the admin's, by the same backends: too many wrong passwords lock the name here, too."""
+    """Uses the admin's backends: too many wrong passwords lock the name here, too."""
 
     template_name = "portal/login.html"
     authentication_form = LoginForm
@@ -30,14 +30,14 @@ class Login(views.LoginView):
     redirect_authenticated_user = True
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """On to a page of the portal only."""
+        """Only to a page of the portal."""
         asked = super().get_redirect_url()
         return asked if asked.startswith(reverse("portal:orders")) else ""
 
 
 class SetPassword(views.PasswordResetConfirmView):
-    """A one-time link. Django takes the token out of the address before it shows the form; the
-    page that still has it sends no referrer."""
+    """A one-time link. Django takes the token out of the address before it shows the form; the page
+    that still has it sends no referrer."""
 
     template_name = "portal/set_password.html"
     token_generator = invitations.tokens
@@ -57,7 +57,7 @@ class SetPassword(views.PasswordResetConfirmView):
         return user if isinstance(user, User) and invitations.may_be_invited(user) else None
 
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
-        """Of two who use one link at once, one gets in."""
+        """If two people use one link at once, one gets in."""
         user: User = form.user
         before = user.password
         user.set_password(form.cleaned_data["new_password1"])

@@ -1,6 +1,4 @@
-"""Error pages: the customers' where a customer reads them, the desk's elsewhere. A page that says
-what went wrong must not need the database, which may be what went wrong.
-"""
+"""Error pages for customers and for the desk. They make no query: the database may have failed."""
 
 from collections.abc import Callable
 from math import ceil
@@ -15,7 +13,7 @@ BUTTON = gettext_lazy(
     "This address only accepts what a button sends. If you have just logged in "
     "again, go to the page and press the button once more."
 )
-# By status: the title, and what is said at the desk and on the portal.
+# By status: the title, and the texts for the desk and for the portal.
 TOLD: dict[int, tuple[Any, Any, Any]] = {
     400: (
         gettext_lazy("Bad request"),
@@ -74,7 +72,7 @@ server_error = answered(500)
 
 
 def not_a_page(request: HttpRequest, allowed: str) -> HttpResponse:
-    """Where only forms are sent: histories and logins lead there without one."""
+    """For an address that only takes forms: a history or a login can lead there without one."""
     response = page(request, 405)
     response.headers["Allow"] = allowed
     return response
@@ -90,7 +88,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
-    """Too many tries of a name or from an address; more count from then on."""
+    """Too many tries for a name or from an address; further ones still count."""
     template = "portal/locked.html" if is_portal(request) else "theme/locked.html"
     response = render(request, template, {"minutes": ceil(seconds / 60)}, status=429)
     response.headers["Retry-After"] = str(ceil(seconds))

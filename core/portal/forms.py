@@ -1,4 +1,4 @@
-"""What customers fill in. Whose it is never stands in a form: the view says it."""
+"""What customers fill in. No form says whose it is: the view does."""
 
 import uuid
 from datetime import timedelta
@@ -18,8 +18,7 @@ from core.portal.access import customer_of
 
 
 class LoginForm(CountedLoginForm):
-    """Lets in who has pages here. The others learn where theirs are, once their password was
-    right."""
+    """Lets in customers. Others learn where their own pages are, once their password was right."""
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
@@ -48,13 +47,13 @@ class CustomerOrderForm(OrderForm):
         return self.customer
 
     def clean_request_key(self) -> uuid.UUID | None:
-        """No key of a form can name the order of somebody else."""
+        """No key in a form can name an order of somebody else."""
         key: uuid.UUID | None = self.cleaned_data["request_key"]
         return key and uuid.uuid5(key, f"customer:{self.customer.pk}")
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """What a quote says of the customer stands above the form: there is no such field. The next
-        quote may take it back; the rest stays."""
+        """A quote's objection to the customer stands above the form, which has no such field. The
+        next quote may lift it; other errors stay."""
         if field == "customer":
             field, error = None, ValidationError(error, code=field)
         super().add_error(field, error)
@@ -65,7 +64,7 @@ class CustomerQuoteForm(QuoteForm):
 
 
 class OrderFilter(forms.Form):
-    """Which of the customer's orders a list shows. What cannot be read filters nothing."""
+    """Which of the customer's orders a list shows. Values that cannot be read filter nothing."""
 
     q = forms.CharField(
         max_length=500,

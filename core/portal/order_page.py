@@ -1,7 +1,6 @@
-"""A customer's page of an order: written here once, for the page as it opens and for every change
-the feed brings to all who watch it in one language. Nothing here asks the database, and nothing
-that is the desk's own is in it; whose order it is was asked before.
-"""
+"""A customer's page of an order: written once, for the page as it opens and for every change that
+the feed brings to all viewers in one language. It makes no query and shows nothing of the desk's
+own; the caller has checked whose order it is."""
 
 from decimal import Decimal
 from typing import Any
@@ -46,8 +45,8 @@ def row_of(order: Order) -> dict[str, Any]:
 
 
 def moving_texts(order: Order) -> dict[str, str]:
-    """What else of a line of the list moves, "" for nothing."""
-    # What the desk said since the customer read; the list has joined the row that knows.
+    """The other changing texts of a line in the list, "" for none."""
+    # What the desk said since the customer read; the list has joined the row that tells.
     talk = getattr(order, "conversation", None)
     refund, number = order.refunded, talk.unread_from(Side.CUSTOMER) if talk else 0
     new = ngettext("%(number)s new", "%(number)s new", number) % {"number": number}
@@ -56,7 +55,7 @@ def moving_texts(order: Order) -> dict[str, str]:
 
 
 def breakable(address: str) -> SafeString:
-    """Where a line is too short for it, an address is broken behind its slashes first."""
+    """If a line is too short for an address, it breaks after a slash first."""
     return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in address.split("/")))
 
 
@@ -81,7 +80,7 @@ def receipt(watched: Watched) -> dict[str, Any]:
 
 
 def stage(watched: Watched) -> Any:
-    """Differs when anything but a number does."""
+    """Changes when anything but a number does."""
     order = watched.order
     return order.status, order.cancel_requested, watched.pause is None, len(order.events.all())
 

@@ -1,6 +1,4 @@
-"""The customer's orders: the list, one order and what is said about it, a new one, and the end of
-one.
-"""
+"""The customer's orders: the list, one order with its conversation, a new one, canceling one."""
 
 from typing import Any
 
@@ -140,7 +138,6 @@ def canceling(order: Order) -> str:
 @customer_page
 @form_page
 def added(request: HttpRequest, customer: Customer) -> HttpResponse:
-    """A new order: the form, and what Save does. It is one order however often it is sent."""
     if request.method != "POST":
         initial = initial_of(request, customer)
         return new_page(request, customer, CustomerOrderForm(customer, initial=initial))
@@ -169,7 +166,7 @@ def thanks(order: Order) -> str:
 
 
 def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    """An order again, or what a link of the customer's own says."""
+    """From an earlier order, or from a link of the customer's own."""
     asked = request.GET
     if again := asked.get("again"):
         order = own_or_404(customer, again)
@@ -178,7 +175,7 @@ def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
 
 
 def new_page(request: HttpRequest, customer: Customer, form: CustomerOrderForm) -> HttpResponse:
-    """With the focus where to type: at what was refused, or at the beginning."""
+    """The focus is on the first refused field, else on the first one."""
     first = next((field for field in form.visible_fields() if field.errors), form["url"])
     first.field.widget.attrs["autofocus"] = True
     context = {

@@ -1,6 +1,5 @@
-"""Pages that cost the same wherever they are: a page begins after the last row of the one before
-it, found on an index, and nothing is counted or skipped.
-"""
+"""Pages that cost the same everywhere: a page begins after the last row of the one before, found by
+an index, and nothing is counted or skipped."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,7 @@ SIZE = 25
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows with the newest first. `newer` and `older` are the queries of the pages beside this
-    one, "" where there is none."""
+    """Rows, the newest first; `newer` and `older`: queries of the pages beside it, "" for none."""
 
     rows: list[Any]
     newer: str

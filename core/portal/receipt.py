@@ -1,6 +1,4 @@
-"""A receipt: what was bought by which rule, what was delivered, and what was paid in the end, each
-figure with the sum it comes from.
-"""
+"""A receipt: what was bought, delivered and finally paid, each figure with its calculation."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +12,7 @@ from core.reasons import Code
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A label, its figure, and how it comes about; `total` closes a sum."""
+    """A label, its figure, and the calculation; `total` closes a sum."""
 
     label: str
     figure: str
@@ -39,7 +37,7 @@ def plays_of(order: Order) -> list[Line]:
         before, now = display.number(order.old_view_count), display.number(order.view_count)
         how = _("its counter went from %(before)s to %(now)s") % {"before": before, "now": now}
         if order.delivered is not None and order.delivered > order.rise:
-            # Orders of before ended without a reading, or by one that came too early.
+            # Old orders ended without a reading, or by one that came too early.
             how = _("read too early: %(how)s") % {"how": how}
         lines.append(Line(_("Counted by the site"), display.number(order.rise), how))
     if order.delivered is not None:
@@ -48,7 +46,7 @@ def plays_of(order: Order) -> list[Line]:
 
 
 def delivered(order: Order) -> str:
-    """Why this many, where the counter's rise does not say it."""
+    """Why so many, if the counter's rise does not say it."""
     if order.rise is None or order.delivered is None or order.rise <= order.delivered:
         return ""
     if order.proof_code == Code.PROVED_BESIDE_OTHERS:
@@ -77,7 +75,7 @@ def money_of(order: Order) -> list[Line]:
 
 
 def rule_of(order: Order) -> str:
-    """By which price the plays were sold, as it stood then."""
+    """The price rule by which the plays were sold, as it was then."""
     if order.bundle_count is None or order.bundle_price is None:
         return _("%(rate)s per play") % {"rate": display.rate(order.unit_price)}
     bundle = {

@@ -1,4 +1,4 @@
-"""Addresses of the customers' pages. tests/test_portal_access.py knows who gets what at each."""
+"""Addresses of the customers' pages. tests/test_portal_access.py says who gets what at each."""
 
 from django.urls import path
 

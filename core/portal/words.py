@@ -1,6 +1,5 @@
-"""What happened to an order, in the customer's words: what a step means, never how the office works
-or who works there.
-"""
+"""What happened to an order, in the customer's words: never how the office works or who works
+there."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from core.pages import display
 from core.pages.flow.timeline import told_who
 from core.reasons import Code
 
-# By where an order went, and from where: None stands for anywhere else.
+# By the new status, then by the one before; None stands for any other.
 STEPS: dict[int, dict[int | None, str]] = {
     Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk reviews it first.")},
     Status.PENDING: {
@@ -65,7 +64,7 @@ STATES: dict[int, object] = {
 }
 
 
-# What people asked for: it changes no status, or one that also changes without them.
+# Requests of people: they change no status, or one that also changes without them.
 ASKED = {
     Code.PAUSE_REQUESTED: gettext_noop("The desk asked for a pause."),
     Code.PAUSE_REQUESTED_BECAUSE: gettext_noop("The desk asked for a pause."),
@@ -75,7 +74,7 @@ ON_ITS_WAY = (Status.PENDING, Status.RUNNING)
 
 
 def state_text(order: Order, *, is_held: bool = False) -> str:
-    """What the order's state means. `is_held`: people paused its site, or all."""
+    """What the order's state means. `is_held`: people paused its site or the whole office."""
     if order.is_being_settled:
         return _("Canceled; being settled: the site's counter shows what was delivered.")
     if order.cancel_requested and not order.is_final:
@@ -99,8 +98,8 @@ class Step:
 
 
 def steps_of(order: Order) -> list[Step]:
-    """Every event of an order, which are in memory with the oldest first. Of the reasons, which the
-    desk writes for itself, the one for which an order was declined is meant for the customer."""
+    """Every event of an order; they are in memory, the oldest first. The desk writes reasons for
+    itself; only the one of a declined order is meant for the customer."""
     return [
         Step(
             event.create_date,
@@ -127,7 +126,7 @@ def text_of(event: OrderEvent, is_own: bool) -> str:
         return _("The desk paused the delivery.")
     if event.to_status == Status.VERIFYING and event.reason_code == Code.CANCEL_REQUESTED:
         return _(STEPS[Status.VERIFYING][Status.PAUSED])
-    if (words := STEPS.get(event.to_status)) is None:  # of a later release beside this one
+    if (words := STEPS.get(event.to_status)) is None:  # written by a later release beside this one
         return event.get_to_status_display()
     before = event.from_status
     if is_own and is_declined(event):

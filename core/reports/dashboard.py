@@ -1,7 +1,7 @@
 """The figures of the home page and of the board. Law: no large table is read whole. Past days are
-kept as sums (rollups.py), the rest is asked of indexes. Figures are plain values, so that two looks
-can be compared; who may see them, in which words, is the page's affair. Functions that read sums of
-past days raise NotCountedYetError."""
+kept as sums (rollups.py), the rest comes from indexes. Figures are plain values, so that two looks
+can be compared; the page decides who sees them in which words. Functions that read past days raise
+NotCountedYetError."""
 
 import datetime
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from core.reasons import ReasonOrText
 from core.reports import playrate, rollups
 
 DAYS, WEEK = 30, 7
-# A home page is no list: what is more than this is found there, and counted no further.
+# A home page is no list: it shows and counts no more than this.
 SHOWN, MOST = 20, 999
 
 Kind = LedgerEntry.Kind
@@ -43,8 +43,7 @@ Kind = LedgerEntry.Kind
 
 @dataclass(frozen=True, slots=True)
 class Takings:
-    """Of one day or of several, in the office's currency. Takings are what orders were charged less
-    what they gave back; top-ups are no takings yet."""
+    """Of one day or several: charges for orders less refunds. Top-ups are not takings."""
 
     taken: Decimal
     topped_up: Decimal
@@ -57,7 +56,7 @@ class DayTakings(Takings):
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`days`: the last 30 days of the office, the oldest first, today last. The sums end today."""
+    """`days`: the last 30 days, the oldest first, today last. The sums end today."""
 
     days: tuple[DayTakings, ...]
     today: Takings
@@ -91,8 +90,8 @@ def _sum(days: tuple[DayTakings, ...]) -> Takings:
 
 @dataclass(frozen=True, slots=True)
 class StatusCount:
-    """`count`: orders that stand at an open status now, or that came to a final one today.
-    `week`: orders that came to a final status in the last seven days; 0 for an open one."""
+    """`count`: orders at an open status now, or that reached a final one today. `week`: orders that
+    reached a final status in the last seven days; 0 for an open one."""
 
     status: Status
     count: int
@@ -143,8 +142,8 @@ def plays() -> Plays:
 
 @dataclass(frozen=True, slots=True)
 class Machinery:
-    """`consumers`: how many are alive. `queue`: tasks that wait; None: it cannot be reached.
-    `delivered`: plays that counters proved, of orders that ended today; None: not counted yet."""
+    """`consumers`: how many are alive. `queue`: waiting tasks; None: it cannot be reached.
+    `delivered`: proved plays of the orders that ended today; None: not counted yet."""
 
     consumers: int
     queue: int | None
@@ -215,7 +214,7 @@ def waiting_orders() -> dict[str, int]:
 
 
 def waiting_top_ups() -> dict[str, int]:
-    """Those above a limit, and corrections."""
+    """Top-ups above a limit, and corrections."""
     awaiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     corrections = TopUpCorrection.objects.filter(status=TopUpCorrection.Status.AWAITING)
     return {"awaiting": _capped(awaiting), "corrections": _capped(corrections)}
@@ -227,7 +226,7 @@ def waiting_customers() -> dict[str, int]:
 
 
 def waiting_imports() -> dict[str, int]:
-    """Checked ones wait to be confirmed; those refused in the last seven days for a better file."""
+    """`checked` wait for a confirmation, `failed` of the last seven days for a better file."""
     recent = timezone.now() - datetime.timedelta(days=WEEK)
     failed = ImportJob.objects.filter(status=ImportJob.Status.REFUSED, create_date__gte=recent)
     checked = ImportJob.objects.filter(status=ImportJob.Status.CHECKED)
@@ -235,7 +234,7 @@ def waiting_imports() -> dict[str, int]:
 
 
 def waiting_repeats() -> dict[str, int]:
-    """Of which an order could not be placed."""
+    """Repeats of which an order could not be placed."""
     return {"refused": _capped(Repeat.objects.needing_a_person())}
 
 

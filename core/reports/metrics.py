@@ -1,9 +1,9 @@
-"""The office's figures for Prometheus, read from the database as they are scraped: whichever web
-process is asked, all of them say the same.
+"""The office's figures for Prometheus, read from the database at each scrape, so that all web
+processes say the same.
 
-Law: a dozen statements, however many orders there are, each on an index or on kept sums. Names are
-part of what operators build on: docs/monitoring/ has rules and a dashboard over them. No figure
-names a customer.
+Law: a dozen statements, however many orders there are, each on an index or on kept sums. No figure
+names a customer. Operators build on the names: docs/monitoring/ has rules and a dashboard over
+them.
 """
 
 import datetime
@@ -43,7 +43,7 @@ from core.models.rollups import Source
 from core.reports import playrate, queue, rollups
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# A worker that died is told for so long.
+# A dead worker is reported for so long.
 DIED_LATELY = datetime.timedelta(hours=1)
 MOST_REMARKS = 1_000
 
@@ -121,8 +121,8 @@ EXACT: Any = DecimalField(max_digits=20, decimal_places=2)
 
 
 def kept_since(midnight: datetime.datetime) -> Any:
-    """(source, key, rows, amount, start) of the quarters of an hour; and how far each source is
-    counted, as the start of a key CURSOR: two tables by one statement."""
+    """(source, key, rows, amount, start) of each quarter of an hour, and how far each source is
+    counted, as the start of the key CURSOR. One statement reads both tables."""
     quarters = QuarterHourTotal.objects.filter(source__in=SOURCES, start__gte=midnight).order_by()
     nothing = (Value(CURSOR), Value(0), Cast(Value(0), EXACT))
     cursors = RollupCursor.objects.filter(source__in=SOURCES).order_by()
@@ -240,7 +240,7 @@ def web() -> Iterator[Metric]:
 
 
 def gauge(name: str, about: str, told: str | float | None = None) -> GaugeMetricFamily:
-    """One to be filled, with the label named or none; or one that is but the value told."""
+    """`told`: the name of the label of a gauge to be filled, or the value of a complete one."""
     if isinstance(told, str):
         return GaugeMetricFamily(f"booster_{name}", about, labels=[told])
     return GaugeMetricFamily(f"booster_{name}", about, value=None if told is None else float(told))

@@ -1,9 +1,9 @@
 """How many plays the sites received in each minute of the last hour.
 
-Orders keep only how many plays they have by now, so a consumer adds that up once a minute, and the
-difference of two sums is what came between. Both sums go over the same orders: those that are open,
-and those that ended since a moment well before the first of the two. Then an order that ends in
-between counts in both, whichever of its rows was seen first.
+Orders keep only their plays so far, so a consumer adds those up once a minute, and the difference
+of two sums is what came between. Both sums go over the same orders: the open ones, and those that
+ended since a moment well before the first sum. So an order that ends in between counts in both,
+whichever of its rows was seen first.
 """
 
 import datetime
@@ -21,16 +21,16 @@ from core.reports.rollups import locked
 MINUTE = datetime.timedelta(minutes=1)
 # Every host's consumer asks once a minute; one sample a minute is taken.
 SOONEST = datetime.timedelta(seconds=45)
-# An order that ended is visible to everybody by so much later.
+# An order that ended is visible to everybody after so long.
 OVERLAP = datetime.timedelta(minutes=10)
 KEPT = datetime.timedelta(days=1)
 MINUTES = 60
-# Nobody sends while no consumer takes samples.
+# After so long without a sample no consumer runs, so nobody sends.
 SILENT = datetime.timedelta(minutes=3)
 
 
 def take_sample() -> bool:
-    """Write down what came since the last sample; False where another process just did."""
+    """Record what came since the last sample; False if another process just did."""
     now = clock.now()
     with transaction.atomic():
         locked(Source.PLAYS)
@@ -49,7 +49,7 @@ def take_sample() -> bool:
 
 
 def _totals(earlier: datetime.datetime, later: datetime.datetime) -> tuple[int, int]:
-    """Plays received by orders that are open or ended after each moment, in one look."""
+    """Plays of orders that are open or ended after each moment, in one query."""
     is_open = Q(status__in=OPEN)
     sums = Order.objects.filter(is_open | Q(end_date__gt=earlier)).aggregate(
         all=Sum("done"), newer=Sum("done", filter=is_open | Q(end_date__gt=later))
@@ -62,13 +62,13 @@ def last_hour(now: datetime.datetime | None = None) -> list[int]:
     now = now or clock.now()
     lately = PlaySample.objects.filter(taken__gt=now - (MINUTES + 5) * MINUTE).order_by("taken")
     samples = list(lately.values_list("taken", "seconds", "plays"))
-    # The minute that has not been looked at yet is not an idle one.
+    # A minute without a sample yet is not an idle one.
     end = samples[-1][0] if samples and now - samples[-1][0] < SILENT else now
     return per_minute(samples, end)
 
 
 def per_minute(samples: Iterable[tuple[datetime.datetime, float, int]], end: Any) -> list[int]:
-    """Each sample's plays spread evenly over its time, added up by minute before `end`."""
+    """Each sample's plays, spread evenly over its time and added up by minute before `end`."""
     minutes = [0.0] * MINUTES
     for taken, seconds, plays in samples:
         if not plays or seconds <= 0:

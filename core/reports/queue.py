@@ -1,8 +1,8 @@
 """What the workers do now, and what waits for them: the figures of the queue page.
 
-Law: one statement a kind of figure, however many orders there are, each on an index: running orders
-by status, due ones by the index of what is due, those of a site by the one that holds all that is
-asked. All ages by the database's clock.
+Law: one statement for each kind of figure, however many orders there are, each on an index: running
+orders by status, due ones by their due index, those of a site by an index that covers the query.
+All ages are by the database's clock.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from core.db import clock
 from core.models import WORKABLE, Heartbeat, Order, Pause, Site, Status, open_breaker_of
 from core.models.pauses import Held
 
-# Nobody sees the difference beyond; the page says "more than".
+# Nobody needs to know more; the page says "more than".
 MOST_DUE = 10_000
 SITES_SHOWN = 100
 
@@ -24,8 +24,8 @@ SITES_SHOWN = 100
 @dataclass(frozen=True, slots=True)
 class WorkerLine:
     """`orders`: running ones whose lease it holds. `left`: those whose lease ran out, to be taken
-    over. `in_flight`: plays of both whose outcome is not written down. `started`: None where it
-    gave no sign of life for a minute."""
+    over. `in_flight`: plays of both without a recorded outcome. `started`: None if it gave no sign
+    of life for a minute."""
 
     name: str
     started: datetime.datetime | None
@@ -41,8 +41,8 @@ class WorkerLine:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Orders that a worker may take now: due, leased to nobody, and held back by no people.
-    `oldest`: for how long the first of them has been due; None where there is none."""
+    """Orders that a worker may take now: due, without a lease, and not paused by people. `oldest`:
+    how long the first of them has been due; None if there is none."""
 
     orders: int
     more: bool
@@ -67,7 +67,7 @@ class SiteLine:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`moment`: of the database's clock. `messages`: that wait for a worker; None: the queue cannot
+    """`moment`: by the database's clock. `messages`: waiting for a worker; None: the queue cannot
     be reached. `sites`: those in use or with orders to work on, the troubled ones first."""
 
     moment: datetime.datetime

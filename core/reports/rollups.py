@@ -1,10 +1,10 @@
-"""Counting what millions of rows add up to, without reading them each time.
+"""Sums over millions of rows, without reading them each time.
 
-Past quarters of an hour are counted once and kept; what is younger is read from an index. Law: a
-sum here equals the sum over the rows. A quarter is closed when nobody can write into it any more:
-it has ended, and no transaction that writes is older than its end. Whatever still came late (a
-clock that was wrong, a restored backup) is found when the quarters are counted again in turn.
-Everything may run twice and at once: only one writer passes the row of its `RollupCursor`.
+Past quarters of an hour are counted once and kept; younger rows are read by an index. Law: a sum
+here equals the sum over the rows. A quarter is closed when nobody can write into it any more: it
+has ended, and every transaction that writes began after its end. Rows that still come late (a wrong
+clock, a restored backup) are found when the quarters are counted again in turn. Everything may run
+twice and at once: only one writer passes the row of its `RollupCursor`.
 """
 
 import datetime
@@ -27,7 +27,7 @@ from core.models.rollups import QuarterHourTotal, RollupCursor, Source
 
 QUARTER_SECONDS = 15 * 60
 QUARTER = datetime.timedelta(seconds=QUARTER_SECONDS)
-# What is kept; pages show 30 days.
+# How long sums are kept; pages show 30 days.
 WINDOW = datetime.timedelta(days=32)
 # Hosts' clocks differ, and a moment passes between taking the time and writing it down.
 GRACE = datetime.timedelta(minutes=2)
@@ -35,10 +35,10 @@ GRACE = datetime.timedelta(minutes=2)
 STEP = 96  # quarters: a day
 # Counted again at every turn: the newest quarters, and some of the older ones.
 NEWEST, OLDER = 4, 24
-# A reader that finds the count further behind catches up by itself, for so long.
+# If the count is further behind, a reader catches up by itself, for so long.
 BEHIND = datetime.timedelta(minutes=45)
 READER_SECONDS = 1.0
-# Further behind than this is not read row by row.
+# Further behind than this, rows are not read one by one.
 FAR_BEHIND = datetime.timedelta(days=1)
 
 
@@ -59,7 +59,7 @@ class NotCountedYetError(Exception):
 
 
 def rows_of(source: Source) -> tuple["models.QuerySet[Any]", str, str, str]:
-    """The rows behind a source; their time, which is indexed; their key; what is added up."""
+    """The rows behind a source; their time, which is indexed; their key; the amount to add up."""
     if source == Source.LEDGER:
         return LedgerEntry.objects.order_by(), "create_date", "kind", "amount"
     return Order.objects.order_by(), "end_date", "status", "delivered"
@@ -71,7 +71,7 @@ class QuarterNumber(models.Func):
     output_field: Any = models.BigIntegerField()
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        # Twice escaped: once for this template, once for the cursor.
+        # Escaped twice: for this template, and for the cursor.
         template = f"CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / {QUARTER_SECONDS}"
         return super().as_sql(compiler, connection, template=template, **context)
 
@@ -81,7 +81,7 @@ class QuarterNumber(models.Func):
 
 
 def recount(source: Source, start: datetime.datetime, end: datetime.datetime) -> Day:
-    """Sums of the rows themselves, from `start` until before `end`; on an index."""
+    """Sums of the rows themselves, from `start` until before `end`; by an index."""
     found: Day = {}
     for day in recounted(source, start, end).values():
         for key, total in day.items():
@@ -108,7 +108,7 @@ def recounted(
 
 
 def catch_up(seconds: float = 20) -> bool:
-    """Count what has ended; False where the time was not enough for all."""
+    """Count the quarters that have ended; False if the time did not suffice."""
     deadline = time.monotonic() + seconds
     return all(_catch_up(source, deadline) for source in (Source.LEDGER, Source.ENDED))
 
@@ -121,7 +121,7 @@ def _catch_up(source: Source, deadline: float) -> bool:
 
 
 def _close_some(source: Source) -> bool:
-    """One transaction's worth of quarters; whether there are more."""
+    """One transaction's worth of quarters. Returns whether there are more."""
     with transaction.atomic():
         counted = locked(source)
         end = quarter_of(_nobody_writes_before())
@@ -138,8 +138,8 @@ def _close_some(source: Source) -> bool:
 
 
 def check_again(older: int = OLDER) -> int:
-    """Count the newest closed quarters again and the next of the older ones; how many were wrong.
-    Forgets what is older than the window."""
+    """Count the newest closed quarters again, and the next of the older ones. Returns how many were
+    wrong. Forgets what is older than the window."""
     return sum(_check_again(source, older) for source in (Source.LEDGER, Source.ENDED))
 
 
@@ -157,7 +157,7 @@ def _check_again(source: Source, older: int) -> int:
 
 
 def _mend(source: Source, start: datetime.datetime, end: datetime.datetime) -> int:
-    """Make the kept quarters say what the rows say; how many did not."""
+    """Make the kept quarters equal their rows. Returns how many did not."""
     rows = QuarterHourTotal.objects.filter(source=source, start__gte=start, start__lt=end)
     kept: dict[datetime.datetime, Day] = {}
     for row in rows:
@@ -193,8 +193,8 @@ def _first_used(
 
 
 def _nobody_writes_before() -> datetime.datetime:
-    """A moment for which no row is still to come: SQLite has one writer, which is us; PostgreSQL
-    is asked for the oldest transaction that has written something."""
+    """No row is still to come for a time before this. SQLite has one writer, which is us;
+    PostgreSQL tells the oldest transaction that has written something."""
     moment = clock.now()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -207,7 +207,7 @@ def _nobody_writes_before() -> datetime.datetime:
 
 
 def locked(source: Source) -> RollupCursor:
-    """How far the count is, for the one process that may go on with it until it commits."""
+    """How far the count is. Only one process may continue it until it commits."""
     oldest = _window_start()
     RollupCursor.objects.get_or_create(source=source, defaults={"until": oldest, "checked": oldest})
     return RollupCursor.objects.select_for_update().get(source=source)
@@ -217,8 +217,8 @@ def locked(source: Source) -> RollupCursor:
 
 
 def days(source: Source, count: int) -> dict[datetime.date, Day]:
-    """The last `count` days of the office, the oldest first, today last; each with its sums by
-    key. Right to the last committed row. Raises NotCountedYetError."""
+    """The last `count` days of the office, the oldest first, today last, each with its sums by key.
+    Includes the last committed row. Raises NotCountedYetError."""
     counted = _ready(source)
     today = timezone.localdate()
     dates = [today - datetime.timedelta(days=back) for back in range(count - 1, -1, -1)]
@@ -242,7 +242,7 @@ def _kept_days(
     until: datetime.datetime,
     version: uuid.UUID,
 ) -> dict[datetime.date, Day]:
-    """The closed quarters by the office's day; read again when their version is another."""
+    """The closed quarters by the office's day; cached until their version changes."""
     found: dict[datetime.date, Day] = {}
     rows = QuarterHourTotal.objects.filter(
         source=source, start__gte=clock.midnight(first), start__lt=until
@@ -255,7 +255,7 @@ def _kept_days(
 
 
 def _ready(source: Source) -> RollupCursor:
-    """How far the count is. Where no consumer did it, the reader does."""
+    """How far the count is. If no consumer counted, the reader does."""
     now = clock.now()
     counted = RollupCursor.objects.filter(source=source).first()
     if counted is None or counted.until < now - BEHIND:

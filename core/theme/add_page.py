@@ -1,6 +1,5 @@
-"""Django's own page for a new row, for views that are not Django's own: what its templates want to
-know. Here, with everything else that leans on undocumented parts of the admin.
-"""
+"""The context of Django's own page for a new row, for other views. It stands here with everything
+else that relies on undocumented parts of the admin."""
 
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 
 
 def add_page_context(admin: ModelAdmin, request: HttpRequest, form: Any) -> dict[str, Any]:
-    """For `ModelAdmin.render_change_form(add=True)`. An admin without inlines."""
+    """For `ModelAdmin.render_change_form(add=True)`, of an admin without inlines."""
     fieldsets: Any = list(admin.get_fieldsets(request))
     admin_form = AdminForm(form, fieldsets, {}, admin.get_readonly_fields(request), admin)
     return {
@@ -33,8 +32,8 @@ def add_page_context(admin: ModelAdmin, request: HttpRequest, form: Any) -> dict
 
 
 def asked_to_field(admin: ModelAdmin, request: HttpRequest) -> str | None:
-    """The field whose value a popup hands back. Raises DisallowedModelAdminToField, a bad request,
-    for one that no other model refers to."""
+    """The field whose value a popup returns. Raises DisallowedModelAdminToField (a bad request) if
+    no other model refers to it."""
     field = request.POST.get(TO_FIELD_VAR, request.GET.get(TO_FIELD_VAR))
     if field and not admin.to_field_allowed(request, field):
         raise DisallowedModelAdminToField(f"The field {field} cannot be referenced.")

@@ -1,4 +1,4 @@
-"""Django's field that completes what is typed, which offers no more than an object's name."""
+"""Django's autocomplete shows only an object's name; these show more."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class DescribingAutocomplete(AutocompleteJsonView):
 
 
 class PickedSelect(AutocompleteSelect):
-    """Shows what was picked; Django's own fails on what no row can have for a key."""
+    """Shows what was picked; Django's own fails on a value that cannot be a key."""
 
     def optgroups(
         self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None
@@ -33,7 +33,7 @@ class PickedSelect(AutocompleteSelect):
 
 
 def pick_by_typing(field: forms.ModelChoiceField, key: Any, site: admin.AdminSite) -> None:
-    """Let a form's field complete what is typed, as that of the foreign key `key` does."""
+    """Let a form's field autocomplete like that of the foreign key `key`."""
     field.widget = PickedSelect(key, site)
     field.widget.choices = field.choices
 

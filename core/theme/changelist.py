@@ -1,5 +1,4 @@
-"""Django's list of a model with names of ours for those of its steps that its documentation leaves
-out."""
+"""Django's list of a model, with our names for its undocumented steps."""
 
 from contextlib import suppress
 from typing import Any
@@ -11,27 +10,27 @@ from django.db import NotSupportedError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-# What a list raises where its address asks for filters that it does not have.
+# A list raises this if its address asks for filters that it does not have.
 LookupRefusedError = IncorrectLookupParameters
-# As which Django and the databases' drivers say that a query has no words.
+# The errors of Django and the databases' drivers for a query that SQL cannot say.
 UNSAYABLE = (
     *(IndexError, NotImplementedError, NotSupportedError, OverflowError, TypeError, ValueError),
 )
 
 
 class SteppedChangeList(ChangeList):
-    """`queryset` are all rows that are meant, `result_list` those on the page."""
+    """`queryset`: all rows that match; `result_list`: those on the page."""
 
     def rows_to_page(self) -> QuerySet[Any]:
-        """What the pages are made of, where that is less than all that is meant."""
+        """The rows to page through, if they are fewer than all that match."""
         return self.queryset
 
     def columns_to_read(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """A page's rows with what is read of them."""
+        """The rows of a page, with the columns to read."""
         return rows
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Django's own fails on dates of the last year that there is, which no year follows."""
+        """Django's own fails on dates of the last possible year, as no year follows it."""
         try:
             found = super().get_filters(request)
         except (ValueError, OverflowError) as error:
@@ -40,8 +39,8 @@ class SteppedChangeList(ChangeList):
         return found
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """What an address asks beside the filters that the list offers is said as SQL before it is
-        asked: there Django finds out that a lookup cannot have this value."""
+        """If an address filters by more than the list offers, the query is compiled before it runs:
+        then Django finds out that a lookup cannot have this value."""
         found = super().get_queryset(request, exclude_parameters)
         if self.asked_besides:
             try:
@@ -59,7 +58,7 @@ class SteppedChangeList(ChangeList):
         self.result_list: Any = self.columns_to_read(self.result_list)
 
     def get_ordering_field(self, field_name: Any) -> Any:
-        """Nothing of a column that is not to be sorted by, also where an address asks for it."""
+        """None for a column that is not sortable, even if an address asks for it."""
         if self.sortable_by is not None and field_name not in self.sortable_by:
             return None
         return super().get_ordering_field(field_name)

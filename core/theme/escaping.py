@@ -1,12 +1,12 @@
-"""What a page says, made safe for it: Django's `conditional_escape()` without what it does for
-texts that are lazy as a whole, a third of its time. A list asks for it a thousand times a page."""
+"""Text made safe for a page: Django's `conditional_escape()` without its check for lazy texts,
+which takes a third of its time. A list calls it a thousand times a page."""
 
 import html
 from typing import Any
 
 
 def escaped(text: Any) -> str:
-    """Markup that is safe stays; of everything else, the text that it says."""
+    """Safe markup stays as it is; anything else is escaped."""
     if hasattr(text, "__html__"):
         markup: str = text.__html__()
         return markup

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.staticfiles.finders import AppDirectoriesFinder
 
-# Pages show FontAwesome's signs by its font; its two thousand pictures are of no use.
+# Pages show FontAwesome's icons by its font; its two thousand pictures are not used.
 NOT_SERVED = ["*/fontawesome-free-*/svgs/*"]
 
 

@@ -1,9 +1,9 @@
 """Templates as they are loaded: ours, the admin's, simpleui's and those of every other app.
 
-Law: nothing that a user typed reaches a script as script. Whatever a template prints inside a
+Law: nothing that a user typed reaches a script as script. A value that a template prints inside a
 <script> is escaped for JavaScript, whether its author thought of it or not: simpleui prints the
-title of a page behind `//`, and a line break ends a comment. And a script that stands in a page
-says by its nonce that it came with a template; the Content-Security-Policy lets no other one run.
+title of a page behind `//`, and a line break ends a comment. A script in a page proves by its nonce
+that it came with a template; the Content-Security-Policy lets no other one run.
 """
 
 import re
@@ -13,20 +13,20 @@ from django.template.loaders import app_directories, filesystem
 
 SCRIPT = re.compile(r"(<script\b)([^>]*)(>)(.*?)(</script>)", re.DOTALL | re.IGNORECASE)
 PRINTED = re.compile(r"\{\{\s*(.+?)\s*\}\}")
-# onchange="…" and its kind: they have no nonce, would not run, and would be complained of.
+# onchange="…" and its kind: without a nonce they do not run, and browsers report them.
 HANDLER = re.compile(r"""\son[a-z]+\s*=\s*("[^"]*"|'[^']*')""")
 NONCE = ' nonce="{{ request.csp_nonce }}"'
 
 
 def guarded(source: str) -> str:
-    """The template with its scripts made safe. Raises nothing: what it cannot read stays without a
-    nonce, and does not run."""
+    """The template with its scripts made safe. Raises nothing: a script that it cannot read stays
+    without a nonce, and does not run."""
     return HANDLER.sub("", SCRIPT.sub(_guarded_script, source))
 
 
 def _guarded_script(found: re.Match[str]) -> str:
     start, attributes, end, body, close = found.groups()
-    # A file of this very origin: allowed by its address.
+    # A file of this origin: allowed by its address.
     nonce = "" if re.search(r"\ssrc\s*=", attributes) else NONCE
     return f"{start}{nonce}{attributes}{end}{PRINTED.sub(_escaped, body)}{close}"
 

@@ -1,8 +1,6 @@
-"""The rows of a list as HTML, as Django's admin draws them, in a fraction of the time: what is
-known of a column is found out once a page and not once a cell. Each cell also says its column's
-name: on a phone a row is a card. No list of the desk is edited in place, so there are no forms in
-the rows.
-"""
+"""The rows of a list as HTML, as Django's admin draws them, in a fraction of the time: facts about
+a column are found once a page, not once a cell. Each cell also names its column: on a phone a row
+is a card. No list of the desk is edited in place, so the rows have no forms."""
 
 import datetime
 from collections.abc import Callable
@@ -26,9 +24,9 @@ from core.theme.links import with_filters
 
 Cell = Callable[[Any], str]
 NO_ROW = "no-such-row"
-# What an action is sent the rows as.
+# The name under which an action gets the rows.
 SELECTED = "_selected_action"
-# Who looks at a list again, and whoever else looks, sees mostly the same moments.
+# People who look at a list mostly see the same moments again.
 REMEMBERED = 10_000
 
 
@@ -54,7 +52,7 @@ def rows_of(cl: ChangeList) -> SafeString:
 
 
 def cells_of(cl: ChangeList) -> list[Cell]:
-    """One function a column, in their order."""
+    """One function for each column, in their order."""
     found: list[Cell] = []
     has_head = False
     for name in cl.list_display:
@@ -73,7 +71,6 @@ def cells_of(cl: ChangeList) -> list[Cell]:
 
 
 def title_of(admin: Any, name: Any) -> str:
-    """What a column of an admin class's list is called."""
     return capfirst(str(label_for_field(name, admin.model, admin)))
 
 
@@ -97,7 +94,7 @@ def plain_cell(show: Cell, classes: str) -> Cell:
 
 
 def linked_cell(cl: ChangeList, show: Cell, classes: str, tag: str) -> Cell:
-    """The address is the same in all rows but for the key."""
+    """The address is the same in all rows except for the key."""
     sample = cl.model(pk=0)
     key = cl.pk_attname
     setattr(sample, key, NO_ROW)
@@ -164,7 +161,7 @@ def text_of(value: Any, empty: str, boolean: bool) -> Any:
 
 
 def date_text(name: str, empty: str) -> Cell:
-    """In the reader's zone and words, which are those of the whole page."""
+    """In the reader's zone and language, which are the same on the whole page."""
     zone, language = timezone.get_current_timezone(), get_language()
 
     def show(row: Any) -> str:
@@ -180,7 +177,7 @@ def _moment_text(moment: datetime.datetime, zone: datetime.tzinfo, _language: st
 
 
 def computed_column(cl: ChangeList, name: str) -> tuple[Cell, str]:
-    """A method of the admin class: ours show no attribute of a row that is no field."""
+    """A method of the admin class: our lists name only those beside fields."""
     method = getattr(cl.model_admin, name)
     boolean = getattr(method, "boolean", False)
     empty = getattr(method, "empty_value_display", cl.model_admin.get_empty_value_display())
@@ -188,7 +185,7 @@ def computed_column(cl: ChangeList, name: str) -> tuple[Cell, str]:
     def show(row: Any) -> Any:
         return text_of(method(row), empty, boolean)
 
-    # Django asks each value whether it is a date; a column's first one tells of all.
+    # Django asks each value whether it is a date; here the first row decides for the column.
     sample = next(iter(cl.result_list), None)
     dated = sample is not None and isinstance(method(sample), datetime.date | datetime.time)
     return show, f"field-{name} nowrap" if dated else f"field-{name}"

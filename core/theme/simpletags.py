@@ -1,7 +1,7 @@
 """simpleui's tag library, loaded in its place: `OPTIONS["libraries"]` maps `simpletags` to here.
 
 Law: nothing that a user typed reaches a page as markup or as script. simpleui writes raw JSON into
-<script>: of its tags there is none; these are what templates of ours ask.
+<script>, so none of its tags is here; these are for our templates.
 """
 
 import datetime
@@ -17,8 +17,8 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def menu_lines(context: Context) -> list[dict[str, str]]:
-    """The lines of `menu` with `current`, for aria-current: "page" on a line's own page, "true"
-    on a page below it."""
+    """The lines of `menu` with `current`, for aria-current: "page" on a line's own page, "true" on
+    a page below it."""
     lines = [{**line, "current": ""} for line in context["menu"]()]
     path = context["request"].path
     if path == address_of("admin:index"):
@@ -32,14 +32,14 @@ def menu_lines(context: Context) -> list[dict[str, str]]:
 
 @register.filter
 def minutes(span: datetime.timedelta) -> int:
-    """Whole minutes that are surely enough: 61 seconds are two."""
+    """Whole minutes, rounded up: 61 seconds are two."""
     return math.ceil(span / datetime.timedelta(minutes=1))
 
 
 @register.simple_tag(takes_context=True)
 def action_buttons(context: Context) -> list[dict[str, str]]:
-    """The list's actions as {name, label, type}: the last is an attribute of the action's function,
-    one of element-ui's (primary, success, warning, danger)."""
+    """The list's actions as {name, label, type}. `type`: an attribute of the action's function, one
+    of element-ui's (primary, success, warning, danger)."""
     model_admin, request = context["cl"].model_admin, context["request"]
     opts = model_admin.opts
     names = {"verbose_name": opts.verbose_name, "verbose_name_plural": opts.verbose_name_plural}

@@ -1,1 +1,1 @@
-"""The home page and the board, as they are shown; their figures are core.reports.dashboard's."""
+"""The home page and the board; core.reports.dashboard has their figures."""

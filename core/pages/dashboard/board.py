@@ -1,7 +1,5 @@
-"""The board: FLOW drawn with how many orders stand at each status, each a way to their list.
-
-Law: display only. The counts are those of core/reports/dashboard.py.
-"""
+"""The board: FLOW with the number of orders at each status, each linked to their list. Law: display
+only. core/reports/dashboard.py counts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +18,7 @@ from core.reports.dashboard import StatusCount
 
 
 def drawn() -> SafeString:
-    """The board as it is now, or that it is being counted."""
+    """The board as it is now, or the note that it is being counted."""
     return mark_safe(kept({"board": _draw})["board"])  # noqa: S308 (a template's)
 
 
@@ -33,7 +31,7 @@ def _draw() -> str:
 
 
 def board_of(counts: Iterable[StatusCount]) -> dict[str, Any]:
-    """What dashboard/board_figure.html shows."""
+    """The context of dashboard/board_figure.html."""
     by_status = {count.status: describe(count) for count in counts}
 
     def node(status: Status, wide: bool) -> drawing.Caption:

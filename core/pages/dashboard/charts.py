@@ -1,9 +1,8 @@
 """Charts as SVG, drawn by pygal on the server: no script in the page, no style in attributes.
 
-Law: of pygal only what its documentation names is called, and what it draws is read as any SVG.
-Its own style sheet and script are taken out; theme and page decide the colours
-(office/dashboard.css). Each chart is drawn for a wide page and for a phone, as text does not shrink
-well; style sheets show one of them.
+Law: only documented names of pygal are called, and its output is read as any SVG. Its style sheet
+and script are removed; theme and page decide the colours (office/dashboard.css). Text does not
+shrink well, so each chart is drawn twice, for a wide page and for a phone; style sheets show one.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pygal.style import Style
 
 # Width, height, and about how many labels fit below.
 SHAPES = {"wide": (560, 210, 7), "narrow": (340, 200, 4)}
-# Every so many points have a label, counted from the last one.
+# Each of so many points has a label, counted from the last one.
 STEPS = (1, 2, 5, 10, 15, 30, 60)
 STYLE = Style(label_font_size=11, major_label_font_size=11, font_family="inherit")
 COMMON: dict[str, Any] = {
@@ -36,7 +35,7 @@ COMMON: dict[str, Any] = {
     "max_scale": 5,
     "include_x_axis": True,
 }
-# What a page may not bring along, and what only pygal's script would use: by tag, by class.
+# By tag and by class: what a page forbids, and what only pygal's script would use.
 DROPPED_TAGS = {"style", "script", "desc", "title"}
 DROPPED_CLASSES = {"text-overlay", "tooltip-overlay", "titles"}
 
@@ -54,19 +53,18 @@ FormatValue = Callable[[float], str]
 
 
 def draw(kind: str, points: Points, format_value: FormatValue) -> SafeString:
-    """As "bars", one for each point, or as a "line" through them, filled below; `format_value`
-    writes the scale."""
+    """As "bars", one per point, or as a "line" filled below. `format_value` writes the scale."""
     return _drawn(kind, points, format_value, get_language() or "")
 
 
 @lru_cache(maxsize=32)
 def _drawn(kind: str, points: Points, format_value: FormatValue, language: str) -> SafeString:
-    """Both shapes. `language` is for the cache: numbers are not written alike in all."""
+    """Both shapes. `language` is for the cache: languages write numbers differently."""
     drawings = []
     for shape, (width, height, labels) in SHAPES.items():
         values = [point.value for point in points]
         chart = _chart(kind, values, width, height)
-        # A day may have given back more than it took.
+        # A day may have refunded more than it took.
         chart.range = (min([0, *values]), max([4, *values]))
         chart.x_labels = [point.label for point in points]
         step = next(step for step in STEPS if step * labels >= len(points))
@@ -92,8 +90,7 @@ def _chart(kind: str, values: list[float], width: int, height: int) -> Any:
 
 
 def _clean(element: ElementTree.Element, titles: list[str]) -> None:
-    """Take out what pages forbid, and let each bar say what it is. Inside HTML, tags of SVG need no
-    namespace."""
+    """Remove what pages forbid, and give each bar its title. In HTML SVG needs no namespace."""
     element.tag = _name(element)
     element.attrib.pop("style", None)
     for child in list(element):

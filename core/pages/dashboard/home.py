@@ -1,8 +1,5 @@
-"""The parts of the home page: which there are, who may see them, and how their figures are shown.
-
-Law: display only. The figures are those of core/reports/dashboard.py, each part's own dataclass;
-None stands for sums that were not counted yet.
-"""
+"""The parts of the home page, who may see them, and how their figures are shown. Law: display only.
+core/reports/dashboard.py has the figures, a dataclass for each part; None: not counted yet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +21,7 @@ Figures = Any
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the home page. `read` asks for its figures, `chart` draws them. `is_money`: what
-    is older than the last commit is shown nowhere."""
+    """`read` gets its figures, `chart` draws them. `is_money`: never older than the last commit."""
 
     name: str
     right: Right
@@ -49,10 +45,10 @@ class Part:
 
 
 def parts_for(user: User) -> dict[str, SafeString]:
-    """The parts that this user may see, as they are now, by name."""
+    """Name -> markup of the parts that this user may see."""
     allowed = [part for part in PARTS if may(user, part.right)]
     drawn = kept({f"home:{part.name}": part.drawn for part in allowed})
-    # What render() made, a moment ago or now.
+    # render() made it, a moment ago or now.
     return {part.name: mark_safe(drawn[f"home:{part.name}"]) for part in allowed}  # noqa: S308
 
 

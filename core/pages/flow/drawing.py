@@ -1,7 +1,5 @@
-"""A layout with its texts, as flow/drawing.html writes it down in SVG.
-
-Presentation only: the caller says what each box and each line means, by classes and texts.
-"""
+"""A layout with its texts, for flow/drawing.html to write as SVG. Presentation only: the caller
+gives each box and each line its classes and texts."""
 
 import math
 import unicodedata
@@ -47,9 +45,9 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """The texts of a node or a step. `title` is for screen readers and pointers. `classes` are for
-    the style sheet. `notes` stand below a node's label; of a step, one above its line and one
-    below. `badge`: on the node's edge, or on the step."""
+    """The texts of a node or a step. `title`: for screen readers and pointers. `classes`: for the
+    style sheet. `notes`: below a node's label; of a step, one above its line and one below.
+    `badge`: on the node's edge, or on the step."""
 
     title: str
     classes: str = ""
@@ -67,9 +65,9 @@ def draw(
     wide: layout.Shape = layout.WIDE,
     narrow: layout.Shape = layout.NARROW,
 ) -> list[dict[str, Any]]:
-    """`flow` drawn for a wide page and for a narrow one, which shows the one that it has room for.
-    `node` and `step` are asked for captions, the last argument is whether for the wide one. Quiet
-    steps come first: what is drawn later lies above."""
+    """`flow` drawn for a wide and for a narrow page, which shows the one that fits. `node` and
+    `step` return captions; their last argument says whether it is the wide one. Quiet steps come
+    first: later ones are drawn over them."""
     drawings = []
     for name, shape in (("wide", wide), ("narrow", narrow)):
         laid_out, is_wide = layout.lay_out(flow, shape), shape is wide
@@ -125,7 +123,7 @@ def _step(line: layout.Line, caption: Caption) -> dict[str, Any]:
 
 
 def _head(line: layout.Line) -> str:
-    """The arrow's head as a path, its tip where the line ends."""
+    """The arrow's head as a path; its tip is the end of the line."""
     (from_x, from_y), (x, y) = line.points[-2:]
     length = math.dist((from_x, from_y), (x, y)) or 1
     ahead_x, ahead_y = (x - from_x) / length, (y - from_y) / length
@@ -136,7 +134,7 @@ def _head(line: layout.Line) -> str:
 
 
 def wrapped(text: str, letters: int) -> list[str]:
-    """A title in two lines at most; what is still too long ends in "…"."""
+    """A title in two lines at most; a line that is still too long ends in "…"."""
     words, lines = text.split(), [""]
     for word in words:
         longer = f"{lines[-1]} {word}".strip()
@@ -156,7 +154,7 @@ def shortened(text: str, letters: int) -> str:
 
 
 def columns(text: str) -> int:
-    """How wide it is drawn: a Chinese character takes the room of two letters."""
+    """Its drawn width: a Chinese character takes the room of two letters."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

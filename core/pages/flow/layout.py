@@ -1,9 +1,9 @@
 """Where the boxes of FLOW stand and how its lines run, placed by hand.
 
-Pure: numbers in, numbers out. Law: whatever FLOW holds is drawn exactly once, and no line runs
-through a box that is not its own. tests/test_flow.py holds both: a status or a step that is added
-to FLOW fails there until it has its place here. Until then a page draws what is placed, and the
-list below the drawing says the rest in words.
+Pure: numbers in, numbers out. Law: everything in FLOW is drawn exactly once, and no line runs
+through a box that is not its own. tests/test_flow.py checks both, so a new status or step fails
+there until it has its place here. Until then a page draws what is placed, and the list below the
+drawing says the rest in words.
 
 Boxes are placed by their middles, lines by the points where they touch their boxes, so that one
 plan serves boxes of any size. Lines run straight, or at right angles with rounded corners.
@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from core.models import Status
 
-# In pixels from left and top; of a line's end: in shares of the box, from its middle.
+# In pixels from left and top; for a line's end: in shares of the box, from its middle.
 Point = tuple[float, float]
 Step = tuple[Status, Status]
 
@@ -27,10 +27,9 @@ CORNER_RADIUS = 14
 class Route:
     """How a line leaves its first box, at `start`, and reaches the other one.
 
-    Without `end`: straight on. With it: around one corner; or, with `bow`, out of both boxes at
-    the same side, and across at that many pixels from the first one. `label`: where texts stand,
-    as a share of the line's length.
-    """
+    Without `end` it runs straight. With it, it turns one corner; or, with `bow`, it leaves and
+    enters at the same side, and crosses that many pixels from the first box. `label`: where texts
+    stand, as a share of the line's length."""
 
     start: Point
     end: Point | None = None
@@ -40,7 +39,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """For a wide page, or for a narrow one. `middles` are pixels where the scale is 1."""
+    """For a wide page, or for a narrow one. `middles`: pixels at scale 1."""
 
     middles: Mapping[Status, Point]
     routes: Mapping[Step, Route]
@@ -48,8 +47,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A plan with boxes of one size. `letters` of a title fit into a box. `badge`: the corner that
-    no arrow reaches."""
+    """A plan with boxes of one size. `letters`: how many of a title fit into a box. `badge`: the
+    corner that no arrow reaches."""
 
     plan: Plan
     box: Point
@@ -88,7 +87,7 @@ class Line:
 
     @property
     def path(self) -> str:
-        """For SVG, with its corners rounded."""
+        """For SVG, with rounded corners."""
         parts = [f"M{_pair(self.points[0])}"]
         for before, corner, after in zip(
             self.points, self.points[1:], self.points[2:], strict=False
@@ -108,7 +107,7 @@ class Layout:
 
 
 def lay_out(flow: Mapping[Status, Iterable[Status]], shape: Shape) -> Layout:
-    """What of `flow` has its place in the shape's plan."""
+    """The part of `flow` that has a place in the shape's plan."""
     left, top = (min(middle[axis] for middle in shape.plan.middles.values()) for axis in (0, 1))
     boxes = {}
     for status in flow:
@@ -170,7 +169,7 @@ def _pair(point: Point) -> str:
     return f"{point[0]:.1f},{point[1]:.1f}"
 
 
-# --- the plans. To the right where there is room, down on a phone; what is final stands last.
+# --- the plans: to the right on a wide page, downwards on a phone; final statuses stand last.
 
 AWAITING, PENDING, RUNNING = Status.AWAITING, Status.PENDING, Status.RUNNING
 VERIFYING, PAUSED = Status.VERIFYING, Status.PAUSED

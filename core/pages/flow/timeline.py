@@ -1,6 +1,5 @@
-"""The steps of one order, and FLOW drawn with them: where it is, where it has been, with whom and
-when, and what may come next. Law: read from its events alone; what may come next is FLOW's word.
-"""
+"""The steps of one order, and FLOW drawn with them: where the order is and was, with whom and when,
+and what may come next. Law: the past is read from its events alone, the future from FLOW."""
 
 import datetime
 from dataclasses import dataclass
@@ -16,18 +15,17 @@ from core.pages.display import tone_of
 from core.pages.flow import drawing
 from core.reasons import reason_of, translate
 
-# Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
+# The audience of a page. Customers read "the desk", no names of staff and none of their reasons.
 DESK, CUSTOMER = "desk", "customer"
 NAME_LETTERS, NOTE_LETTERS = 14, 13
-# An order that stops and goes on for months has thousands: a page shows the latest.
+# An order that stops and goes on for months has thousands; a page shows the latest.
 STEPS_SHOWN = 100
 STEPS = Prefetch("events", OrderEvent.objects.select_related("creator").order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One step of the past. `before` is None for the first; both are the same where a note was
-    made of something that changed no status."""
+    """A step of the past. `before`: None for the first; equal to `after` if the status stayed."""
 
     number: int
     before: int | None
@@ -68,9 +66,9 @@ def timeline_of(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
 
 
 def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
-    """All steps so far, the first one first. An audience that is not the desk is a customer."""
+    """All steps so far, the oldest first. Any audience but the desk is treated as a customer."""
     own_login = None if audience == DESK else order.customer.user_id
-    prefetch_related_objects([order], STEPS)  # does nothing where they are there already
+    prefetch_related_objects([order], STEPS)  # does nothing if they are loaded already
     return [
         TimelineEntry(
             number,
@@ -85,8 +83,7 @@ def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
 
 
 def told_who(event: OrderEvent, own_login: int | None) -> str:
-    """For a customer, to whom the desk is one, whoever works there. "" is the office itself: its
-    consumers deliver without being told."""
+    """For customers all staff are "the desk". "": the office itself, by its consumers."""
     if event.creator_id is None:
         return ""
     return _("you") if event.creator_id == own_login else _("the desk")
