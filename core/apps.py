@@ -1,4 +1,4 @@
-"""Where Django finds the office: its models, and the desk (our admin site) over them."""
+"""The office's models, and the desk (our admin site) as Django apps."""
 
 from importlib import import_module
 
@@ -16,20 +16,18 @@ class CoreConfig(AppConfig):
 
     @staticmethod
     def load_pages() -> None:
-        """All that pages need and a consumer does not, which starts in two thirds of the time."""
+        """For pages only: a consumer starts in two thirds of the time without them."""
         admin.autodiscover()
-        # Not imported by core/admin/__init__.py: Django makes its site from core.admin.site when
-        # the first model is registered, and what that import registered would be lost.
+        # core/admin/__init__.py must not import them: Django makes its site from core.admin.site at
+        # the first registration, and models that this import registered would be lost.
         for module in ("accounts", "billing", "sites", "orders", "imports", "bulk"):
             import_module(f"core.admin.{module}")
-        # What pages watch; a module registers its sources with core.live.
+        # Each module registers live sources with core.live.
         for module in ("orders", "customers", "messages", "queues", "desk", "jobs"):
             import_module(f"core.live.sources.{module}")
         import_module("core.portal.order_page")
 
 
 class DeskConfig(admin_apps.SimpleAdminConfig):
-    """django.contrib.admin with our site in place of its own."""
-
     default = False
     default_site = "core.admin.site.DeskSite"

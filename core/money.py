@@ -1,6 +1,6 @@
-"""Pure rules of money: what a quantity costs, what is given back, and what an amount or a quantity
-that a person wrote says. Decimal only, in the office's one currency, quantized to the cent half up,
-once, at the end."""
+"""Pure rules of money: what a quantity costs, what is refunded, and how a written amount or
+quantity is read. Decimal only, in the office's one currency, quantized to the cent half up, once,
+at the end."""
 
 import re
 import unicodedata
@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Any
 
 CENT = Decimal("0.01")
-# A price per play has more digits than a cent: 5.00 for 10,000 plays is 0.0005 per play.
+# A price per play has more digits than a cent: 5.00 for 10,000 plays is 0.0005.
 RATE = Decimal("0.00000001")
-# Below this it fits its column.
+# Smaller amounts fit their column.
 TOO_DEAR = Decimal(1_000_000)
-# What one order may buy; its figures must fit their columns.
+# Larger orders would not fit their columns.
 MAX_COUNT = 1_000_000_000
 
 CURRENCIES = (
@@ -23,27 +23,27 @@ CURRENCIES = (
     "euros?|Rs[.]?|Fr[.]|RM|kr[.]?|zł|Kč|元|圆|圓|円|人民币"
 )
 CURRENCY = re.compile(rf"^(?:{CURRENCIES})\s*|\s*(?:{CURRENCIES})$", re.IGNORECASE)
-# Whose dollar it is: `US$5`, `5 HK$`.
+# Countries in front of or behind the sign: `US$5`, `5 HK$`.
 LETTERS_OF_DOLLAR = re.compile(r"\b(?:US|HK|NT|CN|JP|[ACRS])(?=[$¥￥])|(?<=[$])US\b", re.IGNORECASE)
-# What separates thousands and nothing else: blanks of every width, and apostrophes.
+# These only separate thousands: blanks of every width, and apostrophes.
 GROUPING = " \u2019'"
 # As in India: 12,34,567.
 GROUPED_BY_TWO = re.compile(r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]{1,2})?")
 GROUPED = re.compile(rf"[0-9]{{1,3}}(?:[{GROUPING}][0-9]{{3}})+")
 EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
 MINUS = "-\u2212\u2013"
-# What a spreadsheet's floating point makes of 57.70 has more digits than anybody writes.
+# A spreadsheet's floating point makes more digits of 57.70 than anybody writes.
 NOISE_DIGITS = 10
 MOST_DIGITS = 25
-# Of plays, as people write thousands of them. Ten thousand is a word of its own in Chinese.
+# Plays, grouped by thousands. Chinese has a word for ten thousand.
 GROUPED_COUNT = re.compile(r"[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*")
 MULTIPLES = {"k": 1_000, "千": 1_000, "w": 10_000, "万": 10_000}
-# Signs of an amount: what is longer is none, and its forms in Unicode would take minutes to find.
+# A longer text is no amount, and normalizing its Unicode would take minutes.
 LONGEST = 100
 
 
 class AmountCode(StrEnum):
-    """Why a text is no amount, or no quantity: codes of core.reasons."""
+    """Why a text is no amount or quantity: codes of core.reasons."""
 
     MISSING = "amount_missing"
     UNCLEAR = "amount_unclear"
@@ -55,7 +55,7 @@ class AmountCode(StrEnum):
 
 
 class AmountError(ValueError):
-    """A text that is no amount, or may be two."""
+    """The text is no amount, or may be two."""
 
     def __init__(self, code: AmountCode, **params: Any) -> None:
         super().__init__(code, params)
@@ -73,7 +73,7 @@ class QuantityTooSmallError(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bundle:
-    """`count` plays for `price`, as one active price policy offers them."""
+    """`count` plays for `price`, as an active price policy offers them."""
 
     count: int
     price: Decimal
@@ -84,11 +84,9 @@ def quantize(amount: Decimal) -> Decimal:
 
 
 def bundle_for(count: int, bundles: Iterable[Bundle]) -> Bundle:
-    """The bundle that decides what `count` plays cost: the largest that fits, at its rate, or a
-    larger one whole where that is cheaper, so that more plays never cost less.
-
-    Raises QuantityTooSmallError below the smallest bundle.
-    """
+    """The bundle that sets the price of `count` plays: the largest that fits, at its rate, or a
+    larger one whole if that is cheaper, so that more plays never cost less. Raises
+    QuantityTooSmallError."""
     offered = sorted(bundles)
     fitting = [bundle for bundle in offered if bundle.count <= count]
     if not fitting:
@@ -99,8 +97,8 @@ def bundle_for(count: int, bundles: Iterable[Bundle]) -> Bundle:
 
 
 def undercut(bundles: Iterable[Bundle]) -> dict[Bundle, list[Bundle]]:
-    """Of those on sale, the ones that cost as much as a larger one or more, by the cheapest larger
-    one, whose price is paid for them."""
+    """Bundles that cost as much as a larger one or more, grouped by the cheapest larger one, whose
+    price is charged instead."""
     offered = sorted(bundles)
     found: dict[Bundle, list[Bundle]] = {}
     for place, bundle in enumerate(offered):
@@ -111,17 +109,17 @@ def undercut(bundles: Iterable[Bundle]) -> dict[Bundle, list[Bundle]]:
 
 
 def price_by(bundle: Bundle, count: int) -> Decimal:
-    """What `count` plays cost by one bundle: its rate, or all of it where it is larger."""
+    """The bundle's rate times `count`, or the whole bundle if it is larger."""
     return quantize(bundle.price * max(count, bundle.count) / bundle.count)
 
 
 def rate_of(price: Decimal, count: int) -> Decimal:
-    """Price of one play, kept on the order for the receipt; refunds never use it."""
+    """Kept on the order for the receipt; refunds never use it."""
     return (price / count).quantize(RATE, rounding=ROUND_HALF_UP)
 
 
 def refund_due(price: Decimal, count: int, undelivered: int) -> Decimal:
-    """What is given back for `undelivered` of the `count` plays that `price` paid for."""
+    """The refund for `undelivered` of the `count` plays that `price` paid for."""
     if not 0 <= undelivered <= count:
         raise ValueError(f"undelivered plays must be from 0 to {count}, not {undelivered}")
     return quantize(price * undelivered / count)
@@ -129,10 +127,8 @@ def refund_due(price: Decimal, count: int, undelivered: int) -> Decimal:
 
 def parse_amount(text: str, *, decimal_sign: str = "") -> Decimal:
     """What a person means by `1000.50`, `1 000,50`, `¥1,000.50` or `(5.00)`, with two decimals.
-
-    `decimal_sign` is "." or "," where others of the same hand show which it is; without it
-    `1,000` may be a thousand or one, and AmountError asks. Raised for whatever else is not plain.
-    """
+    `decimal_sign` is "." or "," if other amounts of the same file show it; without it `1,000` may
+    be a thousand or one, and AmountError asks. It is also raised for anything unclear."""
     if len(text) > LONGEST:
         raise AmountError(AmountCode.TOO_LONG)
     sign, digits = signed(bare(text))
@@ -150,8 +146,8 @@ def parse_amount(text: str, *, decimal_sign: str = "") -> Decimal:
 
 
 def parse_count(text: str) -> int:
-    """`10,000`, `1 000 000`, `10000.00`, `1.5万`; `10.000` may be ten, and AmountError asks. Raised
-    for whatever else is no whole number."""
+    """`10,000`, `1 000 000`, `10000.00`, `1.5万`. Raises AmountError for what is no whole number,
+    and for `10.000`, which may be ten."""
     if len(text) > LONGEST:
         raise AmountError(AmountCode.TOO_LONG)
     if has_digit_beside(text):
@@ -177,7 +173,7 @@ def parse_count(text: str) -> int:
 
 
 def bare(text: str) -> str:
-    """Without currency, outer blanks and what is not seen; full-width digits as plain ones."""
+    """Without currency, outer blanks and invisible signs; full-width digits become plain ones."""
     if "$" in text or "¥" in text or "￥" in text:
         text = LETTERS_OF_DOLLAR.sub("", text)
     if text.isascii():
@@ -189,8 +185,8 @@ def bare(text: str) -> str:
 
 
 def has_digit_beside(text: str) -> bool:
-    """Whether it holds a digit that is none of the number, as of a footnote: `12¹`, `①`, `½`; or a
-    soft hyphen, which may have been a minus."""
+    """Whether it has a digit outside the number, such as a footnote: `12¹`, `①`, `½`; or a soft
+    hyphen, which may have been a minus."""
     return not text.isascii() and any(
         sign == "\u00ad" or unicodedata.category(sign) == "No" for sign in text
     )
@@ -208,13 +204,13 @@ def signed(text: str) -> tuple[int, str]:
 
 
 def split_last(text: str, marks: str) -> tuple[str, str, str]:
-    """Around the last of these marks; all in front where there is none."""
+    """Split at the last of these marks; without any, all is in front."""
     place = max(text.rfind(mark) for mark in marks)
     return (text, "", "") if place < 0 else (text[:place], text[place], text[place + 1 :])
 
 
 def exact(digits: str, decimal_sign: str) -> Decimal:
-    """Digits with points and commas, of which the last may be the decimal sign."""
+    """Digits with points and commas, the last of which may be the decimal sign."""
     if not re.fullmatch(r"[0-9]+(?:[.,][0-9]+)*", digits):
         raise AmountError(AmountCode.UNCLEAR)
     if len(digits) > MOST_DIGITS:
@@ -235,7 +231,7 @@ def exact(digits: str, decimal_sign: str) -> Decimal:
         return with_cents(whole.replace(other, ""), cents)
     is_loose = point == "," and len(cents) in (3, 4) and whole.strip("0")
     if is_loose and decimal_sign != "," and not is_grouped(digits, point):
-        # 1000,000, and 1,0000 of who counts by ten thousands.
+        # 1000,000, and 1,0000 where people count by ten thousands.
         raise AmountError(AmountCode.AMBIGUOUS, many=f"{whole}{cents}.00", few=f"{whole}.{cents}")
     if is_grouped(digits, point):  # 1,000
         thousands = Decimal(whole + cents)
@@ -254,7 +250,7 @@ def is_grouped(digits: str, mark: str) -> bool:
 def with_cents(whole: str, cents: str) -> Decimal:
     amount = Decimal(f"{whole}.{cents}")
     if len(cents) >= NOISE_DIGITS:
-        # Fifteen digits are what a spreadsheet's number holds.
+        # A spreadsheet's number holds fifteen digits.
         amount = Decimal(f"{float(amount):.15g}")
     if amount != quantize(amount):
         raise AmountError(AmountCode.TOO_FINE)
@@ -262,7 +258,7 @@ def with_cents(whole: str, cents: str) -> Decimal:
 
 
 def decimal_signs_of(texts: Iterable[str]) -> set[str]:
-    """The decimal signs that amounts show; of one hand it is one, or none where they do not say."""
+    """The decimal signs that amounts show: one if one person typed them, none if they do not say."""
     signs = set()
     for text in texts:
         digits = bare(text) if len(text) <= LONGEST else ""

@@ -1,14 +1,14 @@
 """Who may do what: THE table of rights, for desk, portal, feed, bulk actions and groups.
 
-A right takes Django permissions, all that its rule names, and may have a condition on what it is
-used on. `may(user, right)` says whether this user of the staff has it at all: what a list offers,
-what a page refuses. `may(user, right, obj)` asks the condition as well: whether a button is shown.
-The models decide again when something is done, and say why not.
+A right takes all Django permissions that its rule names, and may have a condition on its object.
+`may(user, right)`: whether this user of the staff has it at all (what a list offers, what a page
+refuses). `may(user, right, obj)` also asks the condition (whether a button is shown). The models
+decide again when something is done, and say why not.
 
 Customers have no permissions. On the portal they see, order and write about what is their own, and
-may cancel an order where the staff could.
+may cancel an order when staff could.
 
-Pure: nothing is asked but has_perm() and attributes of what is handed in.
+Pure: asks only has_perm() and attributes of its arguments.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 
 class Person(Protocol):
-    """A user, whoever it may be."""
+    """Any user."""
 
     @property
     def pk(self) -> Any: ...
@@ -39,7 +39,7 @@ def always(user: Person, obj: Any) -> bool:
 
 
 def where(name: str) -> "Condition":
-    """What the object says of itself, by the attribute of this name."""
+    """A condition: the object's attribute of this name."""
     return lambda user, obj: bool(getattr(obj, name))
 
 
@@ -47,12 +47,12 @@ for_an_active_customer = where("active")
 
 
 def awaiting_somebody_elses_decision(user: Person, row: Any) -> bool:
-    """Four eyes: nobody decides on their own (core/models/approvals.py)."""
+    """Nobody decides on their own (core/models/approvals.py)."""
     return bool(row.awaits_decision_of(user))
 
 
 def made_by_user(user: Person, job: Any) -> bool:
-    """What a job does is done in the name of who made it."""
+    """A job acts in the name of its creator."""
     return bool(job.creator_id == user.pk)
 
 
@@ -68,8 +68,8 @@ Condition = Callable[[Person, Any], bool]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """`condition`: of the object that the right is used on. `super_administrators`: nobody else
-    may, whatever their groups say. No two are equal: each is the rule of one right."""
+    """`condition` is on the right's object. `super_administrators`: only they may, whatever their
+    groups say. Rules are compared by identity: each belongs to one right."""
 
     permissions: tuple[str, ...] = ()
     condition: Condition = always
@@ -78,50 +78,50 @@ class Rule:
 
 # ruff: noqa: PIE796 - where rules read alike, they are the rules of different rights
 class Right(Enum):
-    """What somebody may do, and its rule. Those of one object have a condition on it."""
+    """What somebody may do, with its rule."""
 
-    # What is seen.
+    # Seeing
     SEE_ORDERS = Rule(("core.view_order",))
     SEE_CUSTOMERS = Rule(("core.view_customer",))
     SEE_TOP_UPS = Rule(("core.view_chargerecord",))
     SEE_LEDGER = Rule(("core.view_ledgerentry",))
     SEE_SITES = Rule(("core.view_site",))
     SEE_SITE_CHECKS = Rule(("core.view_sitecheck",))
-    # Who made a job sees that one without the right.
+    # A job's creator sees it without this right.
     SEE_IMPORTS = Rule(("core.view_importjob",))
     SEE_BULK_ACTIONS = Rule(("core.view_bulkjob",))
     SEE_LOGINS = Rule(("core.view_user",))
-    # What is done with orders.
+    # Orders
     PLACE_ORDER = Rule(("core.add_order",), for_an_active_customer)
     ORDER_AGAIN = Rule(("core.add_order",), where("is_final"))
-    # Who may begin a repeat may end it, and mark as seen what came of it.
+    # Also to end a repeat, and to mark its remarks as seen.
     REPEAT_ORDER = Rule(("core.add_order",))
     CANCEL_ORDER = Rule(("core.change_order",), where("is_cancelable"))
     PAUSE_ORDER = Rule(("core.change_order",), where("is_pausable"))
     RESUME_ORDER = Rule(("core.change_order",), where("is_resumable"))
     RETRY_ORDER = Rule(("core.change_order",), where("is_retryable"))
-    # Whoever may cancel may say that it has waited for its counter for long enough.
+    # A person who may cancel may end the wait for the counter.
     SETTLE_ORDER = Rule(("core.change_order",), where("is_being_verified"))
     APPROVE_ORDER = Rule(("core.approve_order",), awaiting_somebody_elses_decision)
     DECLINE_ORDER = Rule(("core.approve_order",), awaiting_somebody_elses_decision)
     MARK_REMARK_SEEN = Rule(("core.change_order",), where("remark"))
-    # Who may hold back lets go on as well.
+    # Also to let go on.
     PAUSE_SITE = Rule(("core.change_site",))
     PROBE_SITE = Rule(("core.change_site",))
     CALIBRATE_SITE = Rule(("core.change_site",))
-    # To sell plays that nobody knows to be counted is for who answers for the office.
+    # Only those who answer for the office may sell plays that perhaps nobody counts.
     WAIVE_CALIBRATION = Rule(
         ("core.change_site",), where("awaits_calibration"), super_administrators=True
     )
     SELL_AUDIT = Rule(("core.add_order", "core.change_site"))
     PAUSE_OFFICE = Rule(("core.pause_office",))
-    # Conversations.
+    # Conversations
     READ_MESSAGES = Rule(("core.view_order",))
-    # The desk writes internal notes by the same right, a customer never.
+    # Internal notes of the desk too; customers never write these.
     WRITE_MESSAGES = Rule(("core.view_order", "core.add_message"))
-    # Customers and their balances.
+    # Customers and their balances
     TOP_UP_CUSTOMER = Rule(("core.add_chargerecord",), for_an_active_customer)
-    # Beside the limits; who may take money in may say that it was another sum.
+    # The limits apply too; a person who may take money may correct its sum.
     CORRECT_TOP_UP = Rule(("core.add_chargerecord",))
     APPROVE_TOP_UP = Rule(
         ("core.approve_order", "core.view_chargerecord"), awaiting_somebody_elses_decision
@@ -130,27 +130,26 @@ class Right(Enum):
     INVITE_CUSTOMER = Rule(("core.change_customer",), for_an_active_customer)
     SWITCH_CUSTOMERS = Rule(("core.change_customer",))
     KEEP_SITES = Rule(("core.add_site", "core.change_site"))
-    # Many at once.
+    # Many at once
     IMPORT_CUSTOMERS = Rule(("core.add_customer",))
     UPDATE_CUSTOMERS_BY_IMPORT = Rule(("core.add_customer", "core.change_customer"))
     IMPORT_TOP_UPS = Rule(("core.add_chargerecord",))
     IMPORT_ORDERS = Rule(("core.add_order",))
-    # These beside the right to what the job does. An import is open to who may see its rows.
+    # Beside the right to what the job does. An import is open to those who may see its rows.
     OPEN_IMPORT = Rule(condition=creator_or_super_administrator)
-    # Beside the right to book what that writes; no group has it unless the office gives it.
+    # Beside the right to book such rows; no group has it unless the office gives it.
     UNDO_IMPORT = Rule(("core.undo_import",))
     START_BULK_ACTION = Rule(condition=made_by_user)
     STOP_BULK_ACTION = Rule(condition=creator_or_super_administrator)
-    # These beside the permissions that Django asks for.
+    # Beside the permissions that Django asks for.
     ADD_STAFF = Rule(super_administrators=True)
-    # A password set for somebody is a login as that somebody; customers set theirs by a link.
+    # A password set for somebody is a login as them; customers set theirs by a link.
     CHANGE_LOGIN = Rule(super_administrators=True)
     UNLOCK_LOGIN = Rule(super_administrators=True)
     GRANT_RIGHTS = Rule(super_administrators=True)
 
 
-# What booking a ledger entry takes, by the name of its kind, whichever way it is booked: form,
-# upload or bulk action.
+# The right to book a ledger entry, by the name of its kind: for form, upload and bulk action.
 RIGHT_TO_BOOK: Mapping[str, Right] = {
     "CHARGE": Right.TOP_UP_CUSTOMER,
     "ORDER": Right.PLACE_ORDER,
@@ -161,7 +160,7 @@ RIGHT_TO_BOOK: Mapping[str, Right] = {
 
 
 def rights_given_by(permissions: Collection[str]) -> list[Right]:
-    """What these Django permissions let somebody of the staff do, in the order of the table."""
+    """The rights that these permissions give to staff, in the table's order."""
     return [
         right
         for right in Right
@@ -171,7 +170,7 @@ def rights_given_by(permissions: Collection[str]) -> list[Right]:
 
 
 def may(user: Person, right: Right, obj: Any = None) -> bool:
-    """Whether this user of the staff may do it: at all, or with `obj` as it is now."""
+    """Whether this user of the staff may do it at all, or with `obj` as it is now."""
     rule = right.value
     return (
         user.is_active
@@ -183,13 +182,12 @@ def may(user: Person, right: Right, obj: Any = None) -> bool:
 
 
 def needs_two_steps(user: Person) -> bool:
-    """Who has to log in by two steps before anything else, where the office asks for it
-    (REQUIRE_TWO_STEP)."""
+    """Who must use two-step login if the office asks for it (REQUIRE_TWO_STEP)."""
     return user.is_superuser
 
 
 def may_cancel_own(user: Person, order: Any) -> bool:
-    """Whether this user is the order's customer, and it can be canceled as it is now."""
+    """Whether the order is the user's own and can be canceled now."""
     return is_customer_of(user, order) and bool(order.is_cancelable)
 
 
@@ -198,7 +196,7 @@ def is_customer_of(user: Person, order: Any) -> bool:
 
 
 def may_use_portal(user: Person) -> bool:
-    """Logins of the staff are not for the customers' pages; the customer has to be active, too."""
+    """Staff logins are not for the portal, and the customer must be active too."""
     return user.is_active and not user.is_staff
 
 
@@ -211,19 +209,19 @@ SEEN = frozenset(
         *("order", "orderevent", "counterreading", "site", "sitecheck", "importjob", "bulkjob"),
     )
 )
-# What each group gets. A migration gives it: a new permission here needs a new one. Beside them are
-# the super administrators, users with `is_superuser`, who may do everything, and who alone set
-# prices and limits, adjust balances and manage the staff and its groups.
+# A migration gives these to the groups: a new permission here needs a new migration. Super
+# administrators (`is_superuser`) may do everything; only they set prices and limits, adjust
+# balances, and manage staff and groups.
 GROUPS: Mapping[str, frozenset[str]] = {
-    # They serve customers: take their orders and money, answer them, keep their data and the sites,
-    # and decide on each other's orders. One by one, by upload, or many at once.
+    # They serve customers: take orders and money, answer messages, keep data and sites, and decide
+    # on each other's orders; one by one, by upload, or many at once.
     "Administrators": SEEN
     | {
         *("core.add_customer", "core.change_customer", "core.add_chargerecord"),
         *("core.add_order", "core.change_order", "core.approve_order", "core.add_message"),
         *("core.add_site", "core.change_site", "core.pause_office"),
     },
-    # The same work divided, for an office where nobody takes money, orders for it and approves.
+    # The same work divided: nobody takes money, places its orders and approves them.
     "Clerks": SEEN
     | {
         *("core.add_customer", "core.change_customer"),
@@ -235,8 +233,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
     "Auditors": SEEN | {"core.view_user", "core.view_administrator"},
 }
 
-# What a group may be given: all that is asked for, here or by a list of its own accord. Django has
-# permissions for all that could be done with any table.
+# All permissions that anything asks for; Django has one for every action on every table.
 GRANTABLE = SEEN.union(
     *(right.value.permissions for right in Right if not right.value.super_administrators),
     *GROUPS.values(),

@@ -1,10 +1,10 @@
 """Why something happened or was refused: a code with parameters, put into words where it is read.
 
-Rows keep the code and its parameters, so that programs can ask for them and every reader has the
-sentence in their own language. SENTENCES is the one catalogue: of the office's own codes (`Code`)
-and of those of sites and addresses; most stand in core/sentences/. Law: what a person wrote, and
-the sentences that rows kept before there were codes, are shown unchanged, but for the stop at their
-end where a sentence quotes them; and so is a code that this release does not know.
+Rows keep code and parameters, so that programs can search for them and each reader gets the
+sentence in their language. SENTENCES is the one catalogue, for the office's own codes (`Code`) and
+those of sites and addresses; most are in core/sentences/. A person's text, a sentence from before
+there were codes, and a code that this release does not know are shown unchanged; a sentence that
+quotes them only adds a missing stop.
 """
 
 import re
@@ -20,30 +20,29 @@ from core.sentences.office import Code
 from core.sentences.sites import SITE_SENTENCES
 from core.sentences.undoing import UndoCode
 
-# Control characters, half characters, and the marks that turn the direction of a line; not the
-# joiners that scripts and emoji are written with.
+# Control characters, half characters, marks of direction; not the joiners of scripts and emoji.
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-# Of what a person typed; longer texts are cut.
+# Longer texts of people are cut.
 TEXT_LENGTH = 300
-# From here on a number is shown as 10,000.
+# From here on numbers are shown as 10,000.
 GROUPED_FROM = 10_000
 CODE_LENGTH = 64
-# What a sentence quotes of another reason, a person or a program: it ends as a sentence of its own.
+# Parameters that quote a reason, a person or a program: they end as sentences of their own.
 QUOTING = frozenset({"reason", "why", "error"})
 STOP = _(".")
 STOPS = (".", "!", "?", "…", "。", "！", "？")
-# What may stand behind the last stop.
+# May follow the last stop.
 CLOSING_MARKS = "\"'”’)）"
-# Before these marks no stop is said.
+# No stop is written before these.
 MARKS = (".", ",", ";", ":", ")", "。", "，", "；", "：", "）")
 
 SENTENCES: dict[str, str] = {
     **{code: code.sentence for code in (*Code, *UndoCode)},
     **SITE_SENTENCES,
-    # Why a text is no amount or no quantity (core/money.py)
+    # core/money.py
     "amount_missing": _("An amount is missing."),
     "amount_unclear": _("Not an amount: write it in plain digits, such as 1200.50."),
     "amount_ambiguous": _("May be %(many)s or %(few)s: write one of them."),
@@ -53,7 +52,7 @@ SENTENCES: dict[str, str] = {
     "number_damaged": _(
         "The spreadsheet damaged this number: format the column as text and enter it again."
     ),
-    # The statuses of an order, quoted by other reasons
+    # Statuses of an order, quoted by other reasons
     "status_pending": _("pending"),
     "status_running": _("running"),
     "status_completed": _("completed"),
@@ -67,7 +66,7 @@ SENTENCES: dict[str, str] = {
 
 
 class Coded(Protocol):
-    """What `booster` raises and reports, seen from below it."""
+    """What `booster` raises and reports."""
 
     code: Any
     params: dict[str, Any]
@@ -75,15 +74,15 @@ class Coded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`params` are texts, numbers, and other reasons as {"code": …, "params": …}, so that they fit
-    into JSON. Make one by `of` or `of_error`: what a row keeps may be of another release."""
+    """`params` are texts, numbers, and other reasons as {"code": …, "params": …}, ready for JSON.
+    Make one by `of` or `of_error`: a row may keep one of another release."""
 
     code: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, code: str, /, **params: Any) -> Self:
-        """Raises TypeError where the catalogue has no such code, or the code other parameters."""
+        """Raises TypeError if the catalogue has no such code, or other parameters for it."""
         if code not in SENTENCES:
             raise TypeError(f"no such reason: {code}")
         if params.keys() != parameters_of(SENTENCES[code]):
@@ -98,16 +97,16 @@ class Reason:
         return {"code": self.code, "params": dict(self.params)}
 
     def __str__(self) -> str:
-        """For logs; pages ask for `translate()`."""
+        """For logs; pages use `translate()`."""
         return in_english(self)
 
 
-# The text is a person's, or of a row from before there were codes; "" where there is no reason.
+# The text is a person's, or from before there were codes; "" means no reason.
 ReasonOrText = Reason | str
 
 
 def translate(reason: ReasonOrText) -> str:
-    """In the language in force, with what it quotes."""
+    """In the active language, including what it quotes."""
     return _worded(reason, gettext)
 
 
@@ -116,7 +115,7 @@ def translate_error(error: Coded) -> str:
 
 
 def closed(text: str) -> str:
-    """A text, such as a person's, to which a sentence is added."""
+    """A text that another sentence can follow."""
     return _closed(text, gettext)
 
 
@@ -125,14 +124,14 @@ def in_english(reason: ReasonOrText) -> str:
 
 
 def reason_of(row: Any, name: str = "reason") -> ReasonOrText:
-    """What a row keeps as `name`: see `reason_columns()`."""
+    """The counterpart of `reason_columns()`."""
     code: str = getattr(row, f"{name}_code")
     text: str = getattr(row, name)
     return Reason(code, getattr(row, f"{name}_params") or {}) if code else text
 
 
 def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]:
-    """A reason as a row keeps it: a text as it is, or a code with the parameters that it has."""
+    """A row's columns for a text, or for a code with its parameters."""
     if isinstance(reason, Reason):
         params = dict(reason.params) or None
         return {name: "", f"{name}_code": reason.code, f"{name}_params": params}
@@ -141,12 +140,11 @@ def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]
 
 @cache
 def parameters_of(sentence: str) -> frozenset[str]:
-    """The names of a sentence's placeholders."""
     return frozenset(PLACEHOLDER.findall(sentence))
 
 
 def _plain(value: Any) -> Any:
-    """As JSON and every database take it: a file's text may hold what PostgreSQL refuses."""
+    """Fit for JSON and every database: a file's text may hold what PostgreSQL refuses."""
     if isinstance(value, Reason):
         return value.as_json()
     if isinstance(value, str):
@@ -155,14 +153,14 @@ def _plain(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """The text with what nobody sees, and what moves a cursor, written out: `\\x1b`. Lines and tabs
-    stay."""
+    """The text with invisible signs, and those that move a cursor, written out: `\\x1b`. Lines and
+    tabs stay."""
     return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 def _worded(reason: ReasonOrText, translated: Callable[[str], str]) -> str:
     if isinstance(reason, str):
-        return printable(reason)  # a row's, from before they were kept so
+        return printable(reason)  # from a row older than that rule
     values = {name: _shown(value, translated) for name, value in reason.params.items()}
     sentence = SENTENCES.get(reason.code)
     if sentence is None or not parameters_of(sentence) <= values.keys():
@@ -178,7 +176,7 @@ def _worded(reason: ReasonOrText, translated: Callable[[str], str]) -> str:
 
 
 def _closed(text: str, translated: Callable[[str], str]) -> str:
-    """With the stop that ends it as a sentence, if it has none."""
+    """With a stop at the end, if it has none."""
     if not text or text.rstrip(CLOSING_MARKS).endswith(STOPS):
         return text
     return text + translated(STOP)

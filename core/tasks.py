@@ -1,5 +1,5 @@
 """Huey tasks of the desk: thin, one call each, like booster/tasks.py. The database says what is
-due; a task that is lost is found by the sweep."""
+due; the sweep finds lost tasks."""
 
 import logging
 from collections.abc import Callable
@@ -19,19 +19,17 @@ from core.reports import playrate, rollups
 
 logger = logging.getLogger(__name__)
 
-# Woken by one sweep; further ones by the next.
+# For one sweep; the next wakes more.
 MOST_JOBS = 50
 
 
 @db_task()
 def run_import(job_id: int) -> None:
-    """Check or import one file, as far as this consumer lives."""
     jobs.run(job_id, worker.is_stopping)
 
 
 @db_task()
 def run_bulk(job_id: int) -> None:
-    """Do one action on its many rows, as far as this consumer lives."""
     bulk_jobs.run(job_id, worker.is_stopping)
 
 
@@ -44,7 +42,7 @@ def wake_bulk(job_id: int) -> bool:
 
 
 def wake(task: Callable[[int], object], job_id: int) -> bool:
-    """Tell the consumers about a job. Returns False where the queue is down: the sweep remains."""
+    """Tell the consumers about a job. Returns False if the queue is down: the sweep remains."""
     try:
         task(job_id)
     except delivery_tasks.QUEUE_DOWN as error:
@@ -56,11 +54,11 @@ def wake(task: Callable[[int], object], job_id: int) -> bool:
 
 
 def sweep_jobs() -> int:
-    """Wake every job that is due and held by nobody, and forget old files and selections."""
+    """Wake every due job that nobody holds; forget old files and selections."""
     woken = 0
     for jobs_of, wake_one in ((ImportJob, wake_import), (BulkJob, wake_bulk)):
         due = jobs_of.objects.due().values_list("pk", flat=True)
-        # A queue that is down is waited for once, and not for each job.
+        # Wait only once for a queue that is down, not for each job.
         woken += len(list(takewhile(wake_one, due[:MOST_JOBS])))
     store.remove_old()
     selection.forget_old()
@@ -74,14 +72,14 @@ worker.other_sweeps.append(ordering.place_due)
 worker.other_sweeps.append(attempts.sweep)
 worker.other_sweeps.append(retention.tidy_sometimes)
 worker.other_sweeps.append(alerts.watch_sometimes)
-# While the release before goes on beside this one.
+# Needed while the previous release still runs beside this one.
 worker.other_sweeps.append(Customer.objects.give_keys)
 
 
 @db_periodic_task(crontab())
 def count_up() -> None:
-    """Once a minute, and on every host: what the home page adds up. The second to come finds
-    nothing to do; without any, whoever opens the page counts."""
+    """The home page's sums, each minute on every host; the second host finds nothing to do. Without
+    consumers, opening the page counts."""
     playrate.take_sample()
     rollups.catch_up()
     rollups.check_again()
@@ -89,6 +87,6 @@ def count_up() -> None:
 
 @db_periodic_task(crontab(hour="3-7", minute="17"))
 def check_ledger() -> None:
-    """At night, and on every host: the first to come reads the ledger, if anybody is to be told.
-    Again each hour, for a message that was lost and for a consumer that was killed meanwhile."""
+    """Each hour of the night on every host: the first reads the ledger, if anybody is to be told;
+    again for a lost message or a killed consumer."""
     alerts.check_ledger_daily()

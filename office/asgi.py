@@ -1,5 +1,5 @@
-"""ASGI entry point: `manage.py run_web`. Pages are Django's and pass a gate (gate.py); what changes
-on them comes over /live/, see core/live; machines ask probes.py."""
+"""ASGI entry point: `manage.py run_web`. Pages are Django's and pass a gate (gate.py); live changes
+go over /live/ (core/live); probes.py answers machines."""
 
 import gc
 import os
@@ -13,11 +13,11 @@ from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
-# Only the web keeps a pool of PostgreSQL connections: consumers fork, and a pool may not be.
+# Only the web pools PostgreSQL connections: consumers fork, and a pool must not.
 os.environ.setdefault("DATABASE_POOL", "on")
 django: Any = get_asgi_application()
 
-# After that: they know models. The pages are loaded before anybody asks for one.
+# After that, since they need models. Pages are loaded before the first request.
 from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E402
 from core.live.transports.gate import SocketGate  # noqa: E402
 from office import probes, urls  # noqa: E402, F401
@@ -28,8 +28,8 @@ from office.uploaders import is_staff  # noqa: E402
 
 
 async def django_pages(scope: Any, receive: Any, send: Any) -> None:
-    """Django's, with no encoded parameter (RFC 2231) in the Content-Type: no browser sends one, and
-    of a wrong one Django makes no request, but an error of its own."""
+    """Django without encoded parameters (RFC 2231) in the Content-Type: no browser sends them, and
+    at a wrong one Django fails before it makes a request."""
     headers = [
         (name, value.replace(b"*=", b"=") if name == b"content-type" else value)
         for name, value in scope["headers"]
@@ -37,7 +37,7 @@ async def django_pages(scope: Any, receive: Any, send: Any) -> None:
     await django({**scope, "headers": headers}, receive, send)
 
 
-# What a form holds, and an upload beside it.
+# A form, and an upload.
 form = 4 << 20
 pages: Any = PageGate(
     django_pages,
@@ -47,7 +47,7 @@ pages: Any = PageGate(
     form=form,
     may_upload=is_staff,
 )
-# While somebody works on them, files are read anew each time.
+# In development files are read each time.
 statics: Any = pages if settings.DEBUG else StaticMemory(pages)
 viewers = probes.Viewers()
 polls = viewers.counted(CookieMiddleware(PollConsumer.as_asgi()))
@@ -72,6 +72,6 @@ routes = ProtocolTypeRouter(
 )
 application = Proxies(routes, settings.FORWARDED_ALLOW_IPS)
 probes.Reporter(pages, viewers).start()
-# What is loaded now stays. A full collection of it all held every page for as long as two take.
+# What is loaded now stays: a full collection of it held every page as long as two pages take.
 gc.collect()
 gc.freeze()

@@ -1,5 +1,5 @@
-"""Where parts of pages are kept for all web processes: Redis. Law 1: whatever is wrong with it,
-pages are made without, and it is left alone for a while."""
+"""Redis keeps parts of pages for all web processes. If it fails, pages are made without it, and it
+is left alone for a while."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ RETRY_SECONDS = 5.0
 
 
 class SignedValues:
-    """JSON with a signature: whoever writes to Redis puts neither code nor markup into pages."""
+    """Signed JSON: somebody who can write to Redis can put neither code nor markup into pages."""
 
     def __init__(self) -> None:
         self._signer = Signer(salt="office.caches")
@@ -31,7 +31,7 @@ class SignedValues:
         return self._signer.sign(json.dumps(value)).encode()
 
     def loads(self, data: bytes) -> Any:
-        """None for what is not ours."""
+        """None if it is not ours."""
         try:
             return json.loads(self._signer.unsign(data.decode()))
         except (BadSignature, ValueError):
@@ -39,7 +39,7 @@ class SignedValues:
 
 
 class SharedParts(RedisCache):
-    """For get_many and set_many. Nothing is removed but by its time: the queue is here, too."""
+    """For get_many and set_many. Entries only expire, they are not cleared: the queue is there too."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         options = {

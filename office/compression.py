@@ -1,9 +1,6 @@
-"""Pages, styles and scripts are sent compressed, proxy or not: a page is a fifth of its size then.
-
-Downloads, pictures and fonts are sent as they are: they are long, or compressed already. Django
-lengthens each answer by a random number of bytes, so that its length tells nothing of its secrets
-(BREACH).
-"""
+"""Pages, styles and scripts are sent compressed, with or without a proxy: a page shrinks to a
+fifth. Downloads, pictures and fonts are not: they are long, or compressed already. Django adds a
+random number of bytes, so that the length reveals no secrets (BREACH)."""
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -17,11 +14,11 @@ WEAK = "W/"
 
 
 class TextCompressionMiddleware(GZipMiddleware):
-    # All below it are not: each change between the two kinds is a change of threads.
+    # The middleware below is synchronous too: each switch costs a change of threads.
     async_capable = False
 
     def process_request(self, request: HttpRequest) -> None:
-        """Compressed answers have weak tags; WhiteNoise would not know its own ones again."""
+        """Compressed answers have weak tags, which WhiteNoise would not recognize as its own."""
         if tag := request.META.get("HTTP_IF_NONE_MATCH"):
             request.META["HTTP_IF_NONE_MATCH"] = tag.removeprefix(WEAK)
 

@@ -1,4 +1,4 @@
-"""Read settings from the environment; a bad value stops the start with one line that names it."""
+"""Reads settings from the environment; a bad value stops the start with one line that names it."""
 
 import errno
 import ipaddress
@@ -19,16 +19,16 @@ from django.core.exceptions import ImproperlyConfigured
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 PROJECT = Path(__file__).resolve().parent.parent
-# Accounts up to here are no persons': their homes hold what one service keeps.
+# Accounts up to here belong to services, and their homes to one service each.
 LAST_SYSTEM_ACCOUNT = 999
-# Behind the ? of an address of PostgreSQL: what Django takes for itself, and what is a number.
+# Options in a PostgreSQL address: those for Django itself, and those that are numbers.
 OF_DJANGO = {"assume_role", "server_side_binding"}
 WHOLE_NUMBERS = {
     *("connect_timeout", "tcp_user_timeout", "keepalives", "keepalives_idle"),
     *("keepalives_interval", "keepalives_count"),
 }
-# Of Redis: what its driver takes for something else, or not before it connects; and what it takes
-# besides. Others would change what it answers with.
+# Options in a Redis address: numbers that its driver would misread or check too late, and the
+# others that are allowed. Any other would change its answers.
 REDIS_NUMBERS = ("db", "socket_timeout", "socket_connect_timeout", "health_check_interval")
 REDIS_OPTIONS = {
     *(*REDIS_NUMBERS, "username", "password", "client_name", "max_connections", "protocol"),
@@ -36,17 +36,16 @@ REDIS_OPTIONS = {
     *("ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
     *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
 }
-# Where servers of mail listen that name no port.
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
-# What an office keeps in its folder, one or another of it from its first start on.
+# An office keeps some of these in its folder from its first start on.
 KEPT = ("secret_key", "office.sqlite3", "queue.sqlite3", "static", "imports", "demosite")
-# A hundred years: what is added to today or taken from it stays a date.
+# A hundred years: dates stay valid when these are added or subtracted.
 MOST_DAYS = 36_500
 MOST_HOURS = 24 * MOST_DAYS
 YEAR_HOURS = 8_760
 MOST_PORT = 65_535
 MOST_PROCESSES = 100
-# Of what is counted, and of one process's or host's memory and files.
+# For counts, and for memory and files of one process or host.
 MILLION = 1_000_000
 MOST_MB = 1 << 20
 
@@ -61,7 +60,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def raw(name: str, default: str = "") -> str:
-    """As it stands there. Bytes that are no text could be shown and kept nowhere."""
+    """The unchanged value. Bytes that are no text could not be shown or stored."""
     value = os.environ.get(name, default)
     try:
         value.encode()
@@ -78,7 +77,7 @@ def boolean(name: str, default: bool = False) -> bool:
 
 
 def number(name: str, default: int, most: int, least: int = 1) -> int:
-    """`most`: what all that uses it bears; tests/test_number_settings.py tries it."""
+    """`most`: what all uses of it can bear; tests/test_number_settings.py tries it."""
     value = text(name, str(default))
     if not re.fullmatch("[0-9]{1,12}", value) or not least <= int(value) <= most:
         shown = value if len(value) < 40 else f"{value[:40]}…"
@@ -94,7 +93,7 @@ def choice(name: str, default: str, choices: Sequence[str]) -> str:
 
 
 def cores() -> int:
-    """That this process may use."""
+    """The number that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -106,7 +105,7 @@ def words(name: str, default: str = "") -> tuple[str, ...]:
 
 
 def hosts(name: str, default: str) -> list[str]:
-    """Of the office, as a browser sends them: of others every page would be refused."""
+    """Host names of the office as browsers send them; any other would refuse every page."""
     for word in (found := words(name, default)):
         if not re.fullmatch(r"\*|\.?\w[\w.-]*|\[[0-9A-Fa-f:.]+\]", word):
             refuse(
@@ -117,8 +116,8 @@ def hosts(name: str, default: str) -> list[str]:
 
 
 def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, ...]:
-    """A list of addresses and networks such as 10.1.0.0/16, or with `or_ports` of networks and of
-    host:port. `*` is none: who believes everybody believes what anybody writes."""
+    """Addresses and networks such as 10.1.0.0/16, or with `or_ports` networks and host:port. `*` is
+    refused: it would trust what anybody writes."""
     for word in (found := words(name, default)):
         host, _, port = word.rpartition(":")
         try:
@@ -136,13 +135,13 @@ def is_port(value: str) -> bool:
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """As Django takes it. Of PostgreSQL several hosts may be named (`h1,h2:5433`): libpq goes
-    through them until one takes writes, or is what `target_session_attrs` says."""
+    """As Django takes it. PostgreSQL may have several hosts (`h1,h2:5433`): libpq tries them until
+    one takes writes, or fits `target_session_attrs`."""
     return database_at(text(name, default), name)
 
 
 def database_at(address: str, name: str) -> dict[str, Any]:
-    """`name`: what to call it where it cannot be read."""
+    """`name`: what an error message calls it."""
     scheme, separator, rest = address.partition("://")
     if not separator:
         refuse(f"{name} must be a postgresql:// or sqlite:/// address")
@@ -168,13 +167,12 @@ def database_at(address: str, name: str) -> dict[str, Any]:
 
 
 def sqlite_at(file: Path) -> str:
-    """As an address."""
     return f"sqlite:///{quote(str(file))}"
 
 
 def name_file_of_sqlite(name: str, config: dict[str, Any]) -> None:
-    """In memory, or in the folder that each program is started in, every one of them would have its
-    own: a path that is not whole begins at the project's folder."""
+    """In memory or relative to the current folder, each program would have a database of its own: a
+    relative path begins at the project's folder."""
     file = config["NAME"]
     if file in ("", "/", ":memory:") or file.startswith("file:") or "\0" in file:
         refuse(f"{name} names no file: sqlite:////folder/office.sqlite3")
@@ -184,7 +182,7 @@ def name_file_of_sqlite(name: str, config: dict[str, Any]) -> None:
 
 
 def refuse_unusable_postgresql(name: str, config: dict[str, Any]) -> None:
-    """What the driver would find at the first connection only. Of values it judges itself."""
+    """Find what the driver finds only at the first connection. It judges some values itself."""
     from psycopg import ProgrammingError, conninfo  # offices on SQLite do without
 
     options = config.get("OPTIONS", {})
@@ -202,12 +200,12 @@ def refuse_unusable_postgresql(name: str, config: dict[str, Any]) -> None:
 
 
 def named_options(options: str) -> set[str]:
-    """Of PostgreSQL, in `-c lock_timeout=1s --datestyle=ISO`, in small letters."""
+    """Names of options in `-c lock_timeout=1s --datestyle=ISO`, in lower case."""
     return {word.lower() for word in re.findall(r"(?:-c\s*|--)([\w.]+)\s*=", options)}
 
 
 def redis(name: str) -> str:
-    """The address of one Redis. What follows a primary from host to host is refused by its name."""
+    """The address of one Redis. Sentinel and Cluster are refused by name."""
     value = text(name)
     scheme, _, rest = value.partition("://")
     for word, kind in (("sentinel", "Redis Sentinel"), ("cluster", "Redis Cluster")):
@@ -233,8 +231,7 @@ def redis(name: str) -> str:
 
 
 def mail_server(name: str) -> SplitResult:
-    """Of smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port; without a host
-    where nothing is set."""
+    """smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port; no host if not set."""
     value = text(name)
     try:
         parts = urlsplit(value)
@@ -247,15 +244,14 @@ def mail_server(name: str) -> SplitResult:
 
 
 def mail_address(name: str, value: str) -> str:
-    """One, with a name before it or without. No alert would reach anything else."""
+    """One address, with or without a name; alerts reach nothing else."""
     if not re.fullmatch(r"[^\r\n@]+@[^\s@;]+", value):
         refuse(f"{name}: {value!r} is no address of e-mail")
     return value
 
 
 def web_address(name: str) -> str:
-    """Of http:// or https://; "" where nothing is set. What it holds beyond the host may be secret
-    and is told nowhere."""
+    """http:// or https://, or "" if not set. All but the host may be secret and is not shown."""
     value = text(name)
     try:
         parts = urlsplit(value)
@@ -277,8 +273,8 @@ def time_zone(name: str, default: str) -> str:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder that only its owner can enter, and its files are: passwords' hashes, the secret that
-    signs, customers' uploads. Whatever made it before may have let others in."""
+    """A folder that only its owner can enter, files included: it holds password hashes, the signing
+    secret and customers' uploads. If it exists already, others may have access."""
     value = text(name, str(default))
     try:
         path = Path(value).expanduser().absolute()
@@ -287,7 +283,7 @@ def folder(name: str, default: Path) -> Path:
         if is_own:
             os.umask(0o077)
             close_to_others(path)
-    except RuntimeError as error:  # there is no such user
+    except RuntimeError as error:  # no such user
         refuse(f"{name}={value} cannot be used as a folder: {error}", error)
     except OSError as error:
         refuse(f"{name}={path} cannot be used as a folder: {error.strerror}", error)
@@ -300,7 +296,7 @@ def folder(name: str, default: Path) -> Path:
 
 
 def require_writable(name: str, file: str) -> None:
-    """That of SQLite, which writes beside it as well."""
+    """The folder too: SQLite writes files beside its own."""
     path = Path(file)
     if not os.access(path.parent, os.X_OK) or path.is_dir():
         refuse(
@@ -312,8 +308,8 @@ def require_writable(name: str, file: str) -> None:
 
 
 def is_one_persons(path: Path) -> bool:
-    """Whether it may be closed to others: no folder of the system's, of everybody's or of more than
-    the office, and owned by who runs this. The home of a system's account holds nothing else."""
+    """Whether it may be closed to others: not a system or shared folder, and owned by the user who
+    runs this. The home of a system account holds only one service."""
     found = path.stat()
     is_home = path == home() and not 0 < os.geteuid() <= LAST_SYSTEM_ACCOUNT
     shared = path == Path("/") or is_home or found.st_mode & stat.S_ISVTX
@@ -321,7 +317,7 @@ def is_one_persons(path: Path) -> bool:
 
 
 def home() -> Path | None:
-    """None of an account that has none, as a number has that a container runs under."""
+    """None if the account has no home, such as a container's user number."""
     try:
         return Path.home()
     except RuntimeError:
@@ -329,17 +325,17 @@ def home() -> Path | None:
 
 
 def is_an_offices(path: Path) -> bool:
-    """Whether there are no folders in it yet, a log or a file of settings apart, or something of an
-    office. Root owns /etc and /var/lib as well: closed to others, what runs there would stop."""
+    """Whether it has no folders yet (hidden ones and lost+found apart), or something of an office.
+    Root also owns /etc and /var/lib: closing those would stop other services."""
     found = {one.name: one.is_dir() for one in path.iterdir() if not one.name.startswith(".")}
     others = any(is_folder for name, is_folder in found.items() if name != "lost+found")
     return not others or not found.keys().isdisjoint(KEPT)
 
 
 def close_to_others(path: Path) -> None:
-    """The folder and all in it; what its owner may not write stays so, and so does what somebody
-    else left here, such as root a backup: the folder keeps all but them from it. Raises OSError
-    where a file system keeps no modes."""
+    """The folder and all in it. Files that the owner may not write, or that another user left here,
+    such as root's backup, stay as they are: the closed folder protects them. Raises OSError if the
+    file system keeps no modes."""
     for place, _folders, files in os.walk(path):
         for found in (Path(place), *(Path(place, file) for file in files)):
             with suppress(FileNotFoundError):  # removed meanwhile, as a database's journal is

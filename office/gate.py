@@ -1,23 +1,22 @@
-"""Pages in turn: a process works on one at a time, the others wait in line, first come first
-served, and who finds the line full is told when to come again.
+"""Pages in turn: a process works on one page at a time, the others wait in line, first come first
+served. If the line is full, the client is told when to come again.
 
-One at a time, because threads of one interpreter that all compute only get into each other's way:
-64 at once made 1 page a second where one made 19. A page that takes longer than pages do waits for
-something else, such as a site's answer: the next one begins beside it, up to WEB_THREADS in all.
+One at a time, because threads of one interpreter that all compute slow each other down: 64 at once
+made 1 page a second, one made 19. A page that takes longer than pages do waits for something else,
+such as a site's answer: the next one begins beside it, up to WEB_THREADS in all.
 
-Law: no page runs outside the gate, and none that runs is cut off: Django leaves the thread of a
-request whose client went away running, so its place is given back when the answer begins and not
-before. Who goes away while still in line leaves it. What has no thread to wait for (sockets, polls,
-probes) does not pass here.
+No page runs outside the gate, and no running page is cut off: Django leaves the thread of a request
+running when its client goes away, so its place is free only when the answer begins. A client that
+goes away while in line leaves it. Sockets, polls and probes use no thread and do not pass here.
 
-Browsers stay with the process that took their connection, and one process may have most of them:
-whoever had to wait is answered with the connection's end and comes again by a new one, which a
-process that is not at work is the first to take.
+Browsers stay with the process that took their connection, and one process may have most of them. So
+a client that had to wait gets its answer with the connection's end and comes again by a new one,
+which an idle process is the first to take.
 
 A browser's upload is read before it joins the line, and an answer is sent after it left: slow
-clients hold no place. What is larger than any upload, or than a form and from nobody who uploads,
-is read no further: it would fill the disk. What is streamed (exports) takes its turn anew for each
-part.
+clients hold no place. A body larger than any upload, or than a form from somebody who may not
+upload, is not read to its end: it would fill the disk. A streamed answer (an export) takes a new
+turn for each part.
 """
 
 import asyncio
@@ -38,9 +37,9 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
-# One line in the log about a full line, however many are turned away.
+# A full line is logged this often, however many are turned away.
 TOLD_EVERY_SECONDS = 60.0
-# What a page computes takes less, also on a busy machine.
+# Computing a page takes less, even on a busy machine.
 SLOW_SECONDS = 1.0
 
 
@@ -49,8 +48,8 @@ async def anybody(scope: Any) -> bool:
 
 
 class PageGate:
-    """`threads`: pages that may run, the slow ones included; `longest`: requests that may wait;
-    `largest`: bytes that one may send, `form`: without being one of those who `may_upload`."""
+    """`threads`: pages that may run, slow ones included; `longest`: requests that may wait;
+    `largest`: bytes of a request, `form`: the same for those who may not upload."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class PageGate:
             visit.end()
 
     def note(self, seconds: float) -> None:
-        """A page was answered so long after its request had come whole."""
+        """Count a page and its seconds, from the whole request to the answer."""
         self.page_counts[bisect_left(PAGE_BOUNDS, seconds)] += 1
         self.page_seconds += seconds
 
@@ -99,7 +98,6 @@ class PageGate:
 
 
 async def answer(send: Send, status: int, page: str, header: tuple[bytes, bytes]) -> None:
-    """Without Django."""
     body = page.encode()
     headers = [
         (b"content-type", b"text/html; charset=utf-8"),
@@ -112,7 +110,7 @@ async def answer(send: Send, status: int, page: str, header: tuple[bytes, bytes]
 
 
 class Visit:
-    """One request on its way through the gate; it stands between the server and Django."""
+    """One request on its way through the gate, between the server and Django."""
 
     def __init__(self, gate: PageGate, scope: Any, receive: Receive, send: Send) -> None:
         self.gate = gate
@@ -127,8 +125,7 @@ class Visit:
         self._leaving: asyncio.Task[Message] | None = None
 
     async def receive(self) -> Message:
-        """The body, the last of it in the request's turn; then, of a stream alone, that its client
-        went away."""
+        """The body, its last part in the request's turn; then for streams that the client left."""
         if self.has_whole_body:
             await self.is_stream.wait()
             return await self._client_left()
@@ -151,7 +148,7 @@ class Visit:
         if message["type"] == "http.response.start":
             self.gate.note(time.monotonic() - self._came if self._came else 0.0)
             headers = message.get("headers", ())
-            # Django gives every answer that is whole its length.
+            # Django gives a length to every answer that is not a stream.
             if b"content-length" not in {name.lower() for name, _ in headers}:
                 self.is_stream.set()
             if self.has_waited:
@@ -167,7 +164,7 @@ class Visit:
             self._leaving.cancel()
 
     async def _wait_in_line(self) -> bool:
-        """False where the client went away before it was its turn."""
+        """False if the client left before its turn."""
         if not (self.gate.threads.locked() or self.gate.quick.locked()):
             await self._enter()
             return True

@@ -1,7 +1,5 @@
-"""Lines of the log. Law: what a stranger sent, a name in a login or a site's answer, neither moves
-the cursor of whoever reads the log nor looks like a line of its own; and what stays broken does not
-fill it.
-"""
+"""Lines of the log. A stranger's text, such as a login name or a site's answer, cannot move the
+reader's cursor or look like a line of its own; and a lasting fault does not fill the log."""
 
 import json
 import logging
@@ -13,13 +11,13 @@ from datetime import UTC, datetime
 
 from core.reasons import printable
 
-# The same again within this time is counted, not written.
+# Repeats within this time are counted, not written.
 QUIET_SECONDS = 60.0
 REMEMBERED = 1_000
 # "order 12-1764390000000: …"
 ORDER = re.compile(r"\border (\d[\w-]*)")
 
-# Hosts that are not ours, forged forms and their kind: a traceback finds no fault of our code.
+# Wrong hosts, forged forms and the like: a traceback shows no fault of our code.
 BY_STRANGERS = "django.security."
 
 
@@ -39,8 +37,8 @@ class LineFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """One object a line: `time`, `level`, `logger`, `process`, `message`; `order`, the number of
-    the order that it is about; `exception`, a traceback. Both only where there is one."""
+    """One object a line: `time`, `level`, `logger`, `process`, `message`; also `order` (its number)
+    and `exception` (a traceback) if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
@@ -59,14 +57,14 @@ class JSONFormatter(logging.Formatter):
 
 
 class RepeatFilter(logging.Filter):
-    """Passes a warning or an error once a minute, however often it comes, and then says how often
-    it came meanwhile. The same is what has the same text, or was logged with `extra={"cause": …}`
-    of the same: an outage shows in many texts."""
+    """Passes a repeated warning or error once a minute, with the number of repeats. Records are the
+    same if they have the same text, or the same `extra={"cause": …}`: an outage shows in many
+    texts."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
-        # Cause -> until when it is quiet, and how often it came since.
+        # By cause: until when it is quiet, and how many came since.
         self._seen: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -92,8 +90,8 @@ class RepeatFilter(logging.Filter):
 
 def cause_of(record: logging.LogRecord) -> str:
     status = getattr(record, "status_code", 0)
-    # Django's own line about each answer that says so: who logged why has said it. What a stranger
-    # asks for wrongly is one cause, whatever the addresses and names in it.
+    # Django's own line about such an answer: our own line has told why. All wrong requests of
+    # strangers are one cause, whatever their addresses.
     if record.name == "django.request" and (status == 503 or 400 <= status < 500):
         return str(status)
     if record.name.startswith(BY_STRANGERS):

@@ -1,9 +1,9 @@
-"""What machines ask: /healthz (this process is alive), /readyz (it can serve: the database answers
-and is migrated) and /metrics (the office's figures, for who has METRICS_TOKEN).
+"""For machines: /healthz (this process is alive), /readyz (the database answers and is migrated)
+and /metrics (figures, for holders of METRICS_TOKEN).
 
-Law: they stand beside Django. No host is checked and nobody is sent to https, as load balancers ask
-by address; no page is in their way; and however often they are asked, one look at the database goes
-on at a time. The first two tell nothing but a word.
+They stand beside Django: no host is checked and nothing is redirected to https, since load
+balancers ask by address, and no page is in their way. Only one look at the database runs at a time.
+The first two answer with a single word.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from office.gate import PageGate, Receive, Send
 logger = logging.getLogger(__name__)
 
 PLAIN = "text/plain; charset=utf-8"
-# A look at the database that takes longer counts as none, and one is good for so long.
+# A longer look at the database counts as failed; a good one holds this long.
 PATIENCE_SECONDS = 5.0
 FRESH_SECONDS = 1.0
 REPORT_SECONDS = 15.0
 
 
 class SharedLook:
-    """Runs a function in a thread; who asks meanwhile, or soon after, gets the same answer. Raises
-    what it raises, and TimeoutError."""
+    """Runs a function in a thread; calls during it, or soon after, get the same answer. Raises what
+    it raises, and TimeoutError."""
 
     def __init__(self, look: Callable[[], Any]) -> None:
         self._look = look
@@ -65,7 +65,7 @@ class SharedLook:
 
 
 class Readiness:
-    """`check()` returns what is missing, in a word; "" where nothing is."""
+    """`check()` returns what is missing, in a word; "" if nothing is."""
 
     def __init__(self) -> None:
         self._is_migrated = False
@@ -74,7 +74,7 @@ class Readiness:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-            # What is migrated stays so; looking is expensive.
+            # It stays migrated, and looking is expensive.
             self._is_migrated = self._is_migrated or is_migrated()
         except DATABASE_ERRORS:
             return "database"
@@ -104,7 +104,7 @@ async def readyz(scope: Any, receive: Receive, send: Send) -> None:
 
 
 async def scrape(scope: Any, receive: Receive, send: Send) -> None:
-    """404 where no token is set: then there are no figures."""
+    """404 if no token is set."""
     if not settings.METRICS_TOKEN:
         await answer(scope, send, 404, b"not found\n")
         return
@@ -142,7 +142,7 @@ async def answer(
 
 
 class Viewers:
-    """Counts who is connected to an application of the live feed."""
+    """Counts connections to an application of the live feed."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -159,8 +159,8 @@ class Viewers:
 
 
 class Reporter:
-    """Writes down what this process does, for whichever process is scraped; and watches for what
-    people are to be told, as consumers do: there may be none."""
+    """Stores this process's figures for the process that is scraped. It also watches for alerts,
+    since there may be no consumers."""
 
     def __init__(self, gate: PageGate, viewers: Viewers) -> None:
         self._gate, self._viewers = gate, viewers
@@ -185,7 +185,7 @@ class Reporter:
 
     def _run(self) -> None:
         while True:
-            alerts.watch_sometimes()  # first: of a database that cannot be written as well
+            alerts.watch_sometimes()  # first: it also tells of a database that takes no writes
             try:
                 self.report()
                 self._is_failing = False
@@ -194,7 +194,7 @@ class Reporter:
                     logger.warning("figures of this process are not written: %s", error)
                 self._is_failing = True
             except Exception:
-                # Whatever it is: the figures of this process are not to stop for good.
+                # After any error: this process's figures must not stop for good.
                 logger.exception("the reporter failed; it goes on")
             connection.close()
             time.sleep(REPORT_SECONDS)

@@ -1,7 +1,7 @@
-"""Run the Procfile's programs as one: they start together, and when one ends, all end.
+"""Runs the Procfile's programs as one: they start together, and when one ends, all end.
 
-Not honcho: it kills whoever is left 5 s after the first has ended, and a consumer may need 25 s to
-give its orders back.
+honcho kills the others 5 s after the first end, but a consumer may need 25 s to give its orders
+back.
 """
 
 import os
@@ -23,10 +23,10 @@ PATIENCE = 28.0
 
 
 class Programs:
-    """The programs of a Procfile, each in a session of its own, their output line by line on ours.
+    """Runs each program in a session of its own and prints its output line by line.
 
-    A session of its own keeps the terminal's Ctrl-C from them: we pass on one SIGTERM each, to the
-    program and not to its workers, as service managers do.
+    Ctrl-C in the terminal does not reach them: each gets one SIGTERM from us, not its workers, as
+    service managers do.
     """
 
     def __init__(self, commands: Mapping[str, str], env: Mapping[str, str]) -> None:
@@ -34,14 +34,12 @@ class Programs:
         self.env = env
         self.width = max(map(len, commands))
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        # The name of a program that ended, or the number of a signal that came.
+        # Names of programs that ended, and numbers of signals.
         self.events: SimpleQueue[str | int] = SimpleQueue()
 
     def run(self) -> str:
-        """Start all, wait for a signal or for the first end, stop all.
-
-        Returns the name of the program that ended by itself; "" when we were asked to stop.
-        """
+        """Start all, wait for a signal or the first end, stop all. Returns the name of the program
+        that ended by itself; "" after a signal."""
         for signum in STOP_SIGNALS:
             signal.signal(signum, lambda number, frame: self.events.put(number))
         for name, command in self.commands.items():
@@ -54,13 +52,13 @@ class Programs:
         return culprit
 
     def say(self, text: str, name: str = "") -> None:
-        # The terminal may be gone; the programs still have to be stopped.
+        # The terminal may be gone; the programs must still be stopped.
         with suppress(OSError):
             sys.stdout.write(f"{name:{self.width}} | {text}\n")
             sys.stdout.flush()
 
     def _start(self, name: str, command: str) -> None:
-        # The shell is only there to read the command: Procfiles are written in its language.
+        # Procfiles are written in the shell's language.
         program = subprocess.Popen(  # noqa: S602
             command,
             shell=True,
@@ -92,7 +90,7 @@ class Programs:
         return name
 
     def _stop(self) -> None:
-        """Ask all to end; kill those left after PATIENCE or at a second signal, with workers."""
+        """Ask all to end; after PATIENCE or a second signal kill those left, with their workers."""
         for program in self.running.values():
             program.terminate()
         deadline = time.monotonic() + PATIENCE
@@ -111,11 +109,10 @@ class Programs:
 
 
 def kill_group(program: subprocess.Popen[bytes]) -> None:
-    """Also when the program itself has ended: workers can survive it."""
+    """Also if the program itself has ended: workers can survive it."""
     with suppress(ProcessLookupError):
         os.killpg(program.pid, signal.SIGKILL)
 
 
 def read_procfile(path: Path) -> dict[str, str]:
-    """Commands by name, in the file's order."""
     return dict(LINE.findall(path.read_text()))

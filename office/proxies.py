@@ -1,6 +1,5 @@
-"""Where a request comes from: the one place that reads what proxies say of it. What they call a
-visitor may be no address (`unknown`, `unix:`), and all that stands behind here takes it for one.
-"""
+"""Where a request comes from: the only place that reads what proxies say. They may call a visitor
+`unknown` or `unix:`, but everything behind here needs an address."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -8,13 +7,13 @@ from typing import Any
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-# Who is connected to us, in the scope of a request.
+# The key in a request's scope for who is connected to us.
 PEER = "office.peer"
 
 
 class Proxies:
-    """Believes X-Forwarded-For and X-Forwarded-Proto of these addresses and networks. What is no
-    address counts as the proxy's own."""
+    """Believes X-Forwarded-For and X-Forwarded-Proto of these addresses and networks. Whatever is
+    no address counts as the proxy's own."""
 
     def __init__(self, application: Any, believed: Iterable[str]) -> None:
         self._application = application
@@ -30,7 +29,7 @@ class Proxies:
 
 
 def plain(client: tuple[str, int] | None) -> tuple[str, int] | None:
-    """Without the zone of a link, which no database keeps; None for what is no address."""
+    """Without a link's zone, which no database keeps; None if it is no address."""
     if client is None:
         return None
     try:

@@ -1,8 +1,7 @@
-"""The Huey instance. A queue is a wake-up, never the truth: losing all of it loses nothing, and
-nothing that stands in it can stop a worker.
+"""The Huey instance. A queue is only a wake-up: losing all of it loses nothing, and no message in
+it can stop a worker.
 
-SqliteHuey keeps its own file apart from the application's database, because every enqueue is a
-write and SQLite has one writer a file.
+SqliteHuey has a file of its own: every message is a write, and SQLite has one writer for each file.
 """
 
 import hashlib
@@ -32,24 +31,24 @@ from office.queue_stores import DOWN, QueueFile, QueueServer, describe
 logger = logging.getLogger(__name__)
 
 NAME = "booster-office"
-# A save in the admin waits for Redis no longer than this, then leaves the order to the sweeper.
+# The longest wait of a save for Redis; then the order is left to the sweep.
 REDIS_TIMEOUT = 0.8
-# A blocking pop must end before the socket's time-out does.
+# A blocking pop must end before the socket's time-out.
 REDIS_POP = 0.4
-# The same for a file that somebody else has locked.
+# The same for a locked file.
 FILE_TIMEOUT = 1.0
-# Messages dropped in one go; then the worker looks whether it is to stop.
+# Messages dropped at once; then the worker looks whether to stop.
 MOST_DROPPED = 1000
-# Their number, and when the last one was.
+# Keys of their number, and of the time of the last.
 DROPPED = "dropped"
-# Seconds until a worker asks a queue again that is down.
+# Seconds until a worker asks again after the queue was down.
 PATIENCE = 1.0
 
 
 def build(
     redis_url: str, data_dir: Path, secret_key: str, fallbacks: Sequence[str] = ()
 ) -> "WakeUps":
-    """Reads and opens nothing yet. `fallbacks` are former secret keys: what they signed is read."""
+    """Opens nothing yet. `fallbacks`: former secret keys, whose signatures are still read."""
     common = {"serializer": SignedMessages([secret_key, *fallbacks]), "results": False}
     if not redis_url:
         path = str(data_dir / "queue.sqlite3")
@@ -63,7 +62,7 @@ def build(
             retry=Retry(NoBackoff(), 0),
             health_check_interval=30,
         )
-        pool.connection_class(**pool.connection_kwargs)  # knows which options there are
+        pool.connection_class(**pool.connection_kwargs)  # checks the options
     except (TypeError, ValueError, RedisError) as error:
         raise ImproperlyConfigured(f"REDIS_URL is not a Redis address: {error}") from error
     options = {"connection_pool": pool, "read_timeout": REDIS_POP}
@@ -71,8 +70,7 @@ def build(
 
 
 class SignedMessages(Serializer):
-    """Whoever can write to the queue but has no secret cannot run code. The first secret key signs,
-    all of them read."""
+    """Without a secret nobody can run code by the queue. The first key signs, all of them read."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         super().__init__()
@@ -91,24 +89,24 @@ class SignedMessages(Serializer):
 
 class WakeUpTask(TaskWrapper):
     def create_task(self, func: Callable[..., Any], *args: Any, **settings: Any) -> type[Task]:
-        """Its tasks know what they may be called with."""
+        """Keeps the signature that a task's arguments must fit."""
         signature = inspect.signature(func)
         return super().create_task(func, *args, signature=signature, **settings)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Messages that were dropped, all in all, and how long ago the last one was, in seconds."""
+    """Number of dropped messages, and seconds since the last."""
 
     count: int
     age: float
 
 
 class WakeUps(Huey):
-    """Messages that cannot be read are dropped, with one line each, and counted in the queue
-    itself: workers are processes on many hosts, and all of them have it in common.
+    """Drops unreadable messages, logs a line for each and counts them in the queue, which workers
+    on many hosts share.
 
-    Results, locks and revocations are not for use here: the database says what is to be done.
+    Results, locks and revocations are not used: the database says what to do.
     """
 
     describe = staticmethod(describe)
@@ -120,7 +118,7 @@ class WakeUps(Huey):
     _is_down = False
 
     def dequeue(self) -> Task | None:
-        """A queue that is down has no messages; it costs one line, and a second each time."""
+        """A queue that is down has no messages; each try costs a line and a second."""
         try:
             task = self._next()
         except DOWN as error:
@@ -143,15 +141,15 @@ class WakeUps(Huey):
         return None
 
     def drop_duplicates(self, task: TaskWrapper, most: int) -> None:
-        """Take up to so many of the next messages off the queue: those of this task say no more
-        than the one that runs now, others go to the end. Raises one of DOWN."""
+        """Take up to `most` next messages off the queue: those of this task add nothing to the
+        running one, others go to the end. Raises one of DOWN."""
         for data in self.storage.dequeue_more(most):
             other = self.read(data)
             if other is not None and not isinstance(other, task.task_class):
                 self.storage.enqueue(data)
 
     def read_schedule(self, timestamp: datetime | None = None) -> list[Task]:
-        """Empty as well where the queue is down, of which the workers speak."""
+        """Empty also if the queue is down; dequeue() logs that."""
         try:
             due = self.storage.read_schedule(timestamp or utcnow())
         except DOWN as error:
@@ -163,14 +161,14 @@ class WakeUps(Huey):
         return False
 
     def delete(self, key: str) -> bool:
-        """What Huey does with a task's revocation once it ran."""
+        """Huey does this with a task's revocation after each run."""
         return False
 
     def read(self, data: bytes) -> Task | None:
-        """The task of a message; None where it cannot be read and was dropped."""
+        """A message's task; None if it was unreadable and dropped."""
         try:
             task = self.deserialize_task(data)
-            self.ready_to_run(task)  # its time may be none
+            self.ready_to_run(task)  # its time may be invalid
             called = task.signature.bind(*task.args, **task.kwargs)
             if not all(type(value) is int for value in called.arguments.values()):
                 raise TypeError(f"{task.name} is called with an id")
@@ -183,11 +181,11 @@ class WakeUps(Huey):
         return task
 
     def unreadable(self) -> Unreadable | None:
-        """None where no message was dropped. Raises what a queue that is down does."""
+        """None if nothing was dropped. Raises one of DOWN."""
         moment = self.storage.peek_data(DROPPED)
         if moment is EmptyData:
             return None
-        # A counter is read by adding nothing to it.
+        # Adding 0 reads the counter.
         count = self.storage.incr(DROPPED, 0)
         try:
             age = max(0.0, time.time() - float(moment))

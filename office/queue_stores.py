@@ -1,7 +1,6 @@
-"""Where the queue's messages are kept: SQLite's file or Redis. Law 1: whatever is wrong with
-either, the office works. A file that is of no use is set aside and made anew; what cannot be mended
-raises one of DOWN, and consumers take their work from the database.
-"""
+"""The queue's messages in SQLite's file or in Redis. The office works without either. A useless
+file is set aside and made again; any other failure raises one of DOWN, and consumers take their
+work from the database."""
 
 import logging
 import os
@@ -18,22 +17,22 @@ from redis import exceptions as redis
 
 logger = logging.getLogger(__name__)
 
-# What a queue raises that cannot be used.
+# What an unusable queue raises.
 DOWN = (redis.RedisError, sqlite3.Error, OSError)
 
-# Of SQLite's answers: the file itself is of no use.
+# SQLite's codes for a useless file.
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-# The same where they come from the first tables and rows: a file of others, or one for reading.
+# The same for its first tables and rows: a foreign or read-only file.
 UNFIT = DAMAGED | {
     *(sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_FORMAT),
 }
-# Names of what SQLite keeps beside a file.
+# Suffixes of SQLite's further files.
 BESIDE = ("-wal", "-shm", "-journal")
-# Nothing is wrong with the file.
+# The file itself is good.
 HARMLESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT}
 
-# Who speaks TLS to a Redis without it waits for an answer; the other way round it hangs up.
+# A client with TLS waits for a Redis without it; a client without TLS is cut off.
 TLS = ": is it Redis, and is it right that it is reached with TLS (rediss://) or without?"
 WORDS = (
     (redis.AuthenticationError, "", "Redis refuses the user or the password in REDIS_URL"),
@@ -60,25 +59,24 @@ def describe(error: Exception) -> str:
 
 
 class QueueFile(SqliteStorage):
-    """Opens its file when it is first needed, and anew when another stands at its path: one that
-    was removed, replaced or set aside by another process is not written on."""
+    """Opens its file when first needed, and again if another file is at its path: a removed,
+    replaced or set-aside file is not written."""
 
     def __init__(self, name: str, filename: str, *, timeout: float = 1.0, **options: Any) -> None:
         settings = {"timeout": timeout, "create_tables": False, **options}
         super().__init__(name, filename=filename, **settings)
         self.path = Path(filename)
         self.patience = timeout
-        # Taken once more by what is called while it is held.
+        # Reentrant: methods that hold it call each other.
         self.lock = threading.RLock()
-        # Which file is open, or was tried last; whether it passed the trial.
+        # The file that is open or was tried last, and whether it passed.
         self._opened: tuple[int, int] | None = None
         self._is_good = False
         self._told = ""
 
     @contextmanager
     def db(self, commit: bool = False, close: bool = False) -> Iterator[sqlite3.Cursor]:
-        """Raises sqlite3.Error or OSError; a damaged file is set aside, and the next call has a
-        new one."""
+        """Raises sqlite3.Error or OSError; sets a damaged file aside for a new one."""
         with self._alone():
             if not self._is_good or self._opened != identity(self.path):
                 self._make_good()
@@ -94,7 +92,7 @@ class QueueFile(SqliteStorage):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Of many threads that find the file locked none waits for all the others."""
+        """If the file is locked, no thread waits for all the other threads."""
         if not self.lock.acquire(timeout=self.patience):
             raise OSError("others of this process wait for it")
         try:
@@ -103,7 +101,7 @@ class QueueFile(SqliteStorage):
             self.lock.release()
 
     def dequeue_more(self, most: int) -> list[bytes]:
-        """Up to so many of the next messages, at once and in turn."""
+        """Up to `most` of the next messages, in order."""
         with self.db(commit=True) as cursor:
             cursor.execute(
                 "delete from task where id in (select id from task where queue = ?"
@@ -142,7 +140,7 @@ class QueueFile(SqliteStorage):
             cursor.execute("rollback to trial")
 
     def _set_aside(self, why: Exception) -> None:
-        """Rename the file, unless another process did. OSError where that cannot be."""
+        """Rename the file, unless another process did. Raises OSError if that is impossible."""
         tried = self._opened
         self._forget()
         if tried is None or identity(self.path) != tried:
@@ -162,8 +160,8 @@ class QueueFile(SqliteStorage):
         logger.warning("the queue's file could not be used (%s): it is now %s", why, aside)
 
     def _is_closed_to_us(self, error: sqlite3.Error) -> bool:
-        """It, or what SQLite keeps beside it, may not be read or written by this user, is a folder
-        or a link to where no file can be."""
+        """Whether this user may not read or write the file or those beside it, or it is a folder or
+        a dead link."""
         if code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
             return False
         paths = [Path(f"{self.path}{suffix}") for suffix in ("", *BESIDE)]
@@ -177,33 +175,33 @@ class QueueFile(SqliteStorage):
 
 class QueueServer(RedisStorage):
     def dequeue_more(self, most: int) -> list[bytes]:
-        """Up to so many of the next messages, at once and in turn."""
+        """Up to `most` of the next messages, in order."""
         with self.conn.pipeline(transaction=True) as pipe:
             pipe.lrange(self.queue_key, -most, -1)
             pipe.ltrim(self.queue_key, 0, -most - 1)
             return list(pipe.execute()[0])[::-1]  # the next one stands at the end
 
     def queue_size(self) -> int:
-        """How many tasks wait. Raises as well where none could be put or taken: by a write that
-        changes nothing, which a replica and a full server refuse and which goes to no log."""
+        """How many tasks wait. Tries a write that changes nothing and is not logged, so it raises
+        if a replica or a full server would refuse messages."""
         with self.conn.pipeline(transaction=False) as pipe:
             pipe.llen(self.queue_key)
             pipe.zadd(self.schedule_key, {b"": 0}, xx=True)
             try:
                 return int(pipe.execute()[0])
             except redis.ReadOnlyError:
-                # After a failover the old connections lead to the wrong server, new ones do not.
+                # After a failover old connections lead to the wrong server, new ones do not.
                 self.pool.disconnect(inuse_connections=False)
                 raise
 
 
 def code(error: sqlite3.Error) -> int:
-    """SQLite's primary code; 0 where the error is Python's own."""
+    """SQLite's primary code; 0 if the error is Python's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Of the file at this path now; of a link that leads to none, its own."""
+    """Of the file now at this path, or of a dead link."""
     for look in (path.stat, path.lstat):
         with suppress(OSError):
             found = look()

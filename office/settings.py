@@ -15,24 +15,24 @@ DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")
 
 DEBUG = env.boolean("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secret_key")
-# Former keys: what they signed is still good, and nothing new is signed with them.
+# Former keys are still read, but sign nothing new.
 SECRET_KEY_FALLBACKS = list(env.words("SECRET_KEY_FALLBACKS"))
 PORT = env.number("PORT", 8000, env.MOST_PORT)
 DEMO_SITE_PORT = env.number("DEMO_SITE_PORT", 8001, env.MOST_PORT)
-# Blanks are a part of it, but not the line end of a file that was written elsewhere.
+# Blanks count, but not the line end of a file.
 ADMIN_PASSWORD = env.raw("ADMIN_PASSWORD").rstrip("\r\n")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-# Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
+# Behind TLS (HTTPS=on) cookies travel only encrypted, and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")
 # Proxies whose X-Forwarded-For is believed: office/proxies.py.
 FORWARDED_ALLOW_IPS = env.networks("FORWARDED_ALLOW_IPS", "127.0.0.1")
-# Web processes; pages that each works on at once, and requests that may wait: office/gate.py.
+# office/gate.py: web processes, pages that each runs at once, and requests that may wait.
 WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()), env.MOST_PROCESSES)
 WEB_THREADS = env.number("WEB_THREADS", 8, 1_000)
 WEB_QUEUE = env.number("WEB_QUEUE", 200, 100_000)
-# Who shows it may read /metrics; without one nobody may.
+# Holders may read /metrics; without a token nobody may.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-# Addresses in private networks that plays may go to: "host:port" or a network.
+# Private addresses that plays may go to: "host:port" or a network.
 PRIVATE_SITES = env.networks("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}", or_ports=True)
 
 INSTALLED_APPS = [
@@ -78,10 +78,10 @@ ROOT_URLCONF = "office.urls"
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # Before every app's own, so that our shims stand in front of simpleui's templates.
+        # Before the apps' own, so that our shims precede simpleui's templates.
         "DIRS": [BASE_DIR / "core" / "theme" / "templates"],
         "OPTIONS": {
-            # Django's own loaders, made safe for what stands inside a <script>.
+            # Django's own loaders, made safe inside a <script>.
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
@@ -113,32 +113,32 @@ SQLITE_OPTIONS = {
     # Without IMMEDIATE a read that turns into a write fails at once with "database is locked".
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    # With the third, triggers that keep rows from being deleted see what REPLACE deletes.
+    # recursive_triggers: the triggers that forbid deletes also see what REPLACE deletes.
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
     ),
 }
-# As many as a web process has threads, and some for the feed and probes.
+# A web process's threads, and some for the feed and probes.
 POSTGRESQL_POOL = {"min_size": 2, "max_size": WEB_THREADS + 4, "timeout": 5}
-# What a server, a database or a role may have set otherwise: core/db/postgresql says it to each.
+# Overrides what a server, database or role has set: core/db/postgresql.
 POSTGRESQL_SESSION = {
-    # A host that is cut off in the middle of a transaction keeps rows locked until the server ends
-    # it, and nobody could take its orders over.
+    # A host cut off in a transaction keeps rows locked until the server ends it; until then nobody
+    # could take over its orders.
     "idle_in_transaction_session_timeout": "20s",
-    # Each change is conditional and sees what others committed; a snapshot would refuse it.
+    # Each change is conditional and must see what others committed; a snapshot would refuse it.
     "default_transaction_isolation": "read committed",
-    # Uploads and audits of large offices take minutes; where people wait, we set a limit.
+    # Uploads and audits of large offices take minutes; we set limits where people wait.
     "statement_timeout": "0",
     "lock_timeout": "0",
-    # As the driver reads and writes texts and times.
+    # The driver reads and writes texts and times like this.
     "standard_conforming_strings": "on",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
 }
-# A page waits no longer for rows that somebody else has locked: it is answered 503, and its place
-# is another's. Of consumers booster/worker.py says more.
+# A page that waits longer for a lock is answered 503 and leaves its place to another. For consumers
+# see booster/worker.py.
 PAGES_WAIT_FOR_LOCKS = {"lock_timeout": "10s"}
-# A host would wait for hours for an answer of a server that is gone.
+# Otherwise a host waits hours for a server that is gone.
 POSTGRESQL_OPTIONS = {
     "connect_timeout": 10,
     "tcp_user_timeout": 20_000,
@@ -149,15 +149,15 @@ POSTGRESQL_OPTIONS = {
 
 
 def database() -> dict[str, Any]:
-    """The web pools its PostgreSQL connections; consumers fork and must not (see run_huey)."""
+    """Only the web pools PostgreSQL connections: consumers fork (see run_huey)."""
     config = env.database("DATABASE_URL", env.sqlite_at(DATA_DIR / "office.sqlite3"))
     engine = config.get("ENGINE", "")
     options = config.setdefault("OPTIONS", {})
     pooled = env.boolean("DATABASE_POOL")
-    # The server closes connections when it restarts; unchecked, each would fail a page.
+    # When the server restarts, each unchecked connection would fail a page.
     config["CONN_HEALTH_CHECKS"] = True
     if not pooled:
-        # Huey closes connections that are too old around each task: consumers keep theirs.
+        # Huey closes old connections around each task; consumers keep theirs.
         config["CONN_MAX_AGE"] = None
     if engine.endswith("sqlite3"):
         env.require_writable(
@@ -167,7 +167,7 @@ def database() -> dict[str, Any]:
     elif engine == "core.db.postgresql":
         config["OPTIONS"] = options = POSTGRESQL_OPTIONS | options
         session = POSTGRESQL_SESSION | (PAGES_WAIT_FOR_LOCKS if pooled else {})
-        # What DATABASE_URL says comes first.
+        # DATABASE_URL comes first.
         said = env.named_options(options.get("options", ""))
         options["session"] = {
             name: value for name, value in session.items() if name.lower() not in said
@@ -182,10 +182,10 @@ def database() -> dict[str, Any]:
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The queue, and what tells live pages to look; both do without.
+# The queue, and notifications of live pages; both do without Redis.
 REDIS_URL = env.redis("REDIS_URL")
 HUEY = queue.build(REDIS_URL, DATA_DIR, SECRET_KEY, SECRET_KEY_FALLBACKS)
-# "default" is each process's own; parts of pages (core/pages/kept.py) are shared by Redis.
+# "default" belongs to each process; Redis shares parts of pages (core/pages/kept.py).
 MEMORY = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 SHARED = {
     "BACKEND": "office.caches.SharedParts",
@@ -196,7 +196,7 @@ CACHES = {"default": MEMORY, "parts": SHARED if REDIS_URL else MEMORY | {"LOCATI
 
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = (
-    "core.logins.backend.CountingBackend",  # first: what it refuses nobody looks at
+    "core.logins.backend.CountingBackend",  # first: nobody looks at what it refuses
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 )
@@ -210,10 +210,10 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
-# A customer's one-time link to set a password, the only kind of link there is.
+# A customer's one-time link to set a password, the only kind of link.
 PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48, env.MOST_HOURS) * 3600
 CSRF_FAILURE_VIEW = "core.portal.errors.csrf_failure"
-# Without a mail server links are shown for copying only.
+# Without a mail server, links are only shown for copying.
 MAIL_SERVER = env.mail_server("EMAIL_URL")
 EMAIL_HOST = MAIL_SERVER.hostname or ""
 EMAIL_PORT = MAIL_SERVER.port or env.MAIL_PORTS.get(MAIL_SERVER.scheme, 0)
@@ -222,26 +222,25 @@ EMAIL_HOST_PASSWORD = unquote(MAIL_SERVER.password or "")
 EMAIL_USE_TLS = MAIL_SERVER.scheme == "smtp+tls"
 EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+ssl"
 EMAIL_TIMEOUT = 10
-# Whom the office tells what needs somebody: core/ops/alerts.py.
 ALERT_EMAILS = [env.mail_address("ALERT_EMAILS", word) for word in env.words("ALERT_EMAILS")]
 ALERT_WEBHOOK = env.web_address("ALERT_WEBHOOK")
 if ALERT_EMAILS and not EMAIL_HOST:
     env.refuse("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
 DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", env.text("EMAIL_FROM", "office@localhost"))
-# Tries to log in within so many minutes; right ones are given back. core/logins counts them.
+# Tries to log in within so many minutes; right ones are given back (core/logins).
 LOGIN_TRIES = env.number("LOGIN_TRIES", 5, env.MILLION)
 LOGIN_TRIES_PER_NAME = env.number("LOGIN_TRIES_PER_NAME", 30, env.MILLION)
 LOGIN_TRIES_PER_ADDRESS = env.number("LOGIN_TRIES_PER_ADDRESS", 30, env.MILLION)
 LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15, 60 * env.YEAR_HOURS)
-# Of one web process.
+# For one web process.
 PASSWORD_HASHES_AT_ONCE = env.number("PASSWORD_HASHES_AT_ONCE", 2, 100)
 PASSWORD_HASHERS = ["core.logins.hashing.BoundedHasher", *global_settings.PASSWORD_HASHERS[1:]]
-# django-axes keeps the record of who logged in and who failed; it locks nobody.
+# django-axes only records logins and failures.
 AXES_LOCK_OUT_AT_FAILURE = False
 AXES_RESET_ON_SUCCESS = False
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
-# Super administrators turn two-step login on before anything else.
+# Super administrators must turn on two-step login first.
 REQUIRE_TWO_STEP = env.boolean("REQUIRE_TWO_STEP", True)
 OTP_TOTP_ISSUER = "Booster Office"
 
@@ -253,13 +252,13 @@ FORMAT_MODULE_PATH = ["core.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-with suppress(OSError):  # a folder for reading only
-    STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)  # WhiteNoise warns of one that is missing
+with suppress(OSError):  # a read-only folder
+    STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)  # WhiteNoise warns if it is missing
 STATICFILES_FINDERS = ["core.theme.finders.Finder"]
 WHITENOISE_USE_FINDERS = True
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
-# Security. No page is shown inside another one.
+# No page is shown inside another one.
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
@@ -274,7 +273,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'", "data:"],
-        "connect-src": ["'self'"],  # web sockets of this very host included
+        "connect-src": ["'self'"],  # web sockets of this host included
         "frame-ancestors": ["'none'"],
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
@@ -282,44 +281,44 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# How long after its start, and beyond its own pace, an order ends with what was delivered.
+# This long after its start, and beyond its own pace, an order ends with what was delivered.
 ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 72, env.YEAR_HOURS)
 
-# How long a customer whom somebody made, paid in for or let in counts as their own.
+# A customer whom somebody made, paid in for or let in counts as theirs for so long.
 FOUR_EYES_DAYS = env.number("FOUR_EYES_DAYS", 90, env.MOST_DAYS)
 
-# Videos that one person may have looked up in a minute, to be told price and views.
+# Video look-ups for price and views, for one person in a minute.
 QUOTES_PER_MINUTE = env.number("QUOTES_PER_MINUTE", 60, env.MILLION)
 
-# Uploads of many rows: the file, its rows, and what a workbook may unpack to.
+# Limits of uploads: the file, its rows, and the unpacked size of a workbook.
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256, env.MOST_MB) << 20
 IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256, env.MOST_MB) << 20
-# Of the process that reads a workbook; Python itself takes a part of it.
+# For the process that reads a workbook, including Python itself.
 IMPORT_MAX_MEMORY_BYTES = env.number("IMPORT_MAX_MEMORY_MB", 1024, env.MOST_MB, least=128) << 20
 IMPORT_MAX_MINUTES = env.number("IMPORT_MAX_MINUTES", 60, 60 * env.YEAR_HOURS)
 IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 2_000_000, 100 * env.MILLION)
 
-# For how many days what is not kept for ever is kept: core/ops/retention.py and importing/store.py.
+# Days for which the rest is kept: core/ops/retention.py and importing/store.py.
 LOGIN_ATTEMPT_DAYS = env.number("LOGIN_ATTEMPT_DAYS", 90, env.MOST_DAYS)
 SITE_CHECK_DAYS = env.number("SITE_CHECK_DAYS", 30, env.MOST_DAYS)
 READING_DAYS = env.number("READING_DAYS", 30, env.MOST_DAYS)
 READ_RECEIPT_DAYS = env.number("READ_RECEIPT_DAYS", 365, env.MOST_DAYS)
 JOB_FILE_DAYS = env.number("JOB_FILE_DAYS", 7, env.MOST_DAYS)
-# Live pages of one process: of one user, sockets and polls together, and of one address.
+# For each web process.
 LIVE_VIEWERS_PER_USER = env.number("LIVE_VIEWERS_PER_USER", 40, env.MILLION)
 LIVE_SOCKETS_PER_ADDRESS = env.number("LIVE_SOCKETS_PER_ADDRESS", 300, env.MILLION)
 
-# Of an order's conversation, for each author.
+# For each author in one conversation.
 MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", 10, env.MILLION)
 MESSAGE_MAX_LENGTH = env.number("MESSAGE_MAX_LENGTH", 4000, 100_000)
 
-# Import and export follow the model's permissions; without these two lines any staff could.
+# Without these two lines any staff could import and export.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
-# The library's own escaping knows "=" only and writes numbers as text; core/exporting does it.
+# The library escapes only "=" and writes numbers as text; core/exporting does it right.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = False
 
-# The menu: these models in this order, with their icons. Others are reached from these.
+# The menu: these models in this order, with icons. Others are reached from these.
 MENU = {
     "core.Order": "fas fa-play-circle",
     "core.Repeat": "fas fa-redo",
@@ -336,10 +335,10 @@ MENU = {
     "core.Site": "fas fa-server",
     "core.Administrator": "fas fa-user-tie",
     "auth.Group": "fas fa-user-shield",
-    "core.LoginCount": "fas fa-lock",  # deleting one lets somebody who is locked out try again
+    "core.LoginCount": "fas fa-lock",  # deleting one unlocks a login
 }
 SILENCED_SYSTEM_CHECKS = [
-    "templates.W003",  # core.theme.simpletags stands in front of simpleui's library on purpose
+    "templates.W003",  # core.theme.simpletags replaces simpleui's library on purpose
 ]
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "line", ("line", "json"))
@@ -365,10 +364,10 @@ LOGGING = {
     "loggers": {
         "booster": {"level": "INFO"},
         "core": {"level": "INFO"},
-        # With a handler of its own, run_huey adds none. A line a task would be a line a slice.
+        # Its own handler stops run_huey from adding one; a line for each task would be too many.
         "huey": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "huey.consumer": {"level": "INFO"},
-        # Who asked for a connection and got none says so.
+        # The code that got no connection says so.
         "psycopg.pool": {"level": "ERROR"},
     },
 }

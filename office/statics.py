@@ -1,9 +1,8 @@
-"""Scripts, styles and pictures: what Django has answered once is answered from memory, without a
-thread and without a turn in the gate's line. A page asks for thirty of them, and its visitor asks
-for them again each minute.
+"""Answers scripts, styles and pictures from memory once Django has answered them, without a thread
+and without waiting in the gate. A page asks for thirty of them, and again each minute.
 
-Law: only files that are the same for everybody. Kept is what stands under STATIC_URL and was
-answered 200 as a whole; everything else is Django's to answer each time.
+Only files that are the same for everybody: what is under STATIC_URL and was answered whole with
+200. Django answers everything else.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from office.gate import Application, Message, Receive, Send
 
 Headers = list[tuple[bytes, bytes]]
 
-# A browser's own copy is compared here, and no part of a file is kept as the file.
+# Browsers' copies are compared here, and a part is never kept as the whole file.
 CONDITIONS = {b"if-none-match", b"if-modified-since"}
 OF_THE_BODY = {b"content-length", b"content-encoding", b"content-type"}
 WEAK = b"W/"
@@ -26,7 +25,7 @@ class Answer:
     body: bytes
 
     def is_copied_by(self, asked: dict[bytes, bytes]) -> bool:
-        """Whether a browser that asks so has it already."""
+        """Whether the browser that asks has it already."""
         own = dict(self.headers)
         if tags := asked.get(b"if-none-match"):
             return own.get(b"etag", b"-").removeprefix(WEAK) == tags.removeprefix(WEAK)
@@ -53,7 +52,7 @@ class StaticMemory:
             await self.pages(scope, receive, send)
             return
         packed = b"gzip" in asked.get(b"accept-encoding", b"")
-        # Who comes without TLS may be led to it instead.
+        # A request without TLS may be redirected to TLS.
         by_tls = (scope.get("scheme"), asked.get(b"x-forwarded-proto") == b"https")
         key = (scope["path"], packed, by_tls)
         answer = self.known.get(key) or await self.ask(scope, receive)
@@ -63,7 +62,7 @@ class StaticMemory:
         await answer.send(send, is_copied=is_copied)
 
     async def ask(self, scope: Any, receive: Receive) -> Answer:
-        """Django, for the whole file."""
+        """Get the whole file from Django."""
         messages: list[Message] = []
 
         async def take(message: Message) -> None:
@@ -73,7 +72,7 @@ class StaticMemory:
         await self.pages({**scope, "headers": plain}, receive, take)
         last = messages[-1] if messages else {}
         if last.get("type") != "http.response.body" or last.get("more_body", False):
-            return Answer(499, [], b"")  # who asked went away, and what came so far is no file
+            return Answer(499, [], b"")  # the client left; the rest of the file is missing
         body = b"".join(message.get("body", b"") for message in messages[1:])
         headers = [
             (name.lower(), value)

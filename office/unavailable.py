@@ -1,9 +1,8 @@
 """When the database does not answer, staff read what to do instead of "Server Error".
 
-SQLite locked for longer than its time-out or out of space, PostgreSQL stopped or reading only:
-whatever was being saved is saved whole or not at all, and a form posted again is not saved twice,
-so the advice is always the same. Both languages stand on the page: it must not need anything that
-may be broken.
+SQLite locked too long or out of space, PostgreSQL stopped or read-only: a save is whole or not at
+all, and a form posted again is not saved twice, so the advice is always the same. The page has both
+languages, because it must not need anything that may be broken.
 """
 
 import logging
@@ -23,8 +22,7 @@ from core.theme.changelist import LookupRefusedError
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-# Numbers beyond a database's own, signs that it has no place for, filters that a list does not
-# have: they came with the request.
+# Bad requests: numbers and signs that a database cannot hold, filters that a list does not have.
 BAD_INPUT = (DataError, OverflowError, LookupRefusedError)
 STYLE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Try again</title>
@@ -51,19 +49,19 @@ HASHING = """<h1>Many people are logging in</h1>
 
 
 def busy_page() -> str:
-    """For who comes to a process that has too many requests waiting already."""
+    """For a process that already has too many requests waiting."""
     return STYLE + PAGE.format(what="The office is busy", what_zh="办公系统繁忙")
 
 
 def too_large_page() -> str:
-    """For who sends more than any upload may have."""
+    """For a request larger than any upload may be."""
     return STYLE.replace("Try again", "Too large") + TOO_LARGE
 
 
 class UnavailableMiddleware(MiddlewareMixin):
-    """For what a view raises, and for the empty page of one that takes no such request."""
+    """For errors of views, and for the empty page of a view that does not take the method."""
 
-    async_capable = False  # as those around it: office/compression.py
+    async_capable = False  # as the others: office/compression.py
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if isinstance(response, HttpResponseNotAllowed) and request.method == "GET":
@@ -83,12 +81,12 @@ class UnavailableMiddleware(MiddlewareMixin):
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """For what is raised around the views as well: a session is saved after them."""
+    """Also for errors outside the views: sessions are saved after them."""
     return answer(request, sys.exception()) or errors.server_error(request)
 
 
 def answer(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
-    """None for what is wrong with ourselves."""
+    """None for a fault of our own."""
     if is_out_of_room(error):
         told, cause = "this host has no room left", "room"
         page = PAGE.format(what="The office's disk is full", what_zh="办公系统磁盘已满")

@@ -1,6 +1,5 @@
-"""Who may send more than a form holds: staff, who upload files. What others send would lie on the
-disk for as long as they like to hold the line.
-"""
+"""Only staff upload files, so only they may send more than a form: others could fill the disk while
+they hold the line."""
 
 from typing import Any
 

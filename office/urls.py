@@ -12,7 +12,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("portal/", include("core.portal.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    # For pages without a link to the icon: browsers ask for it by themselves.
+    # Browsers ask for it on pages without a link to the icon.
     path("favicon.ico", RedirectView.as_view(url=static("theme/favicon.svg"))),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]

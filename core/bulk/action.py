@@ -1,4 +1,4 @@
-"""What every bulk action has in common: the right it takes, its rows, and what came of them."""
+"""What all bulk actions share: the right they take, their rows, and the outcome."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
@@ -15,8 +15,7 @@ from core.reasons import ReasonOrText
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a block: (id, name) of what was changed, (id, name, reason) of the others.
-    `amount` is the money that moved."""
+    """A block's changed rows (id, name), refused ones (id, name, reason), and the money moved."""
 
     changed: list[tuple[int, str]] = field(default_factory=list)
     refused: list[tuple[int, str, ReasonOrText]] = field(default_factory=list)
@@ -29,11 +28,11 @@ class BulkAction(ABC):
     # The fields by which a selection is grouped and summed up.
     group: ClassVar[str]
     sum_of: ClassVar[str]
-    # Groups whose rows can be changed at all; each row is asked again in its turn.
+    # Groups whose rows can be changed at all; each row is checked again later.
     groups: ClassVar[Collection[Any]]
-    # What the history of each changed row says, with the number of the job.
+    # For the history of each changed row, with the job's number.
     told: ClassVar[Any]
-    # Whether a person first enters an amount for each row.
+    # Whether a person enters an amount for each row.
     asks_amount: ClassVar[bool] = False
 
     def __init__(self, job: BulkJob) -> None:

@@ -18,7 +18,7 @@ from core.ordering.equal_top_ups import equal_amounts
 from core.permissions import Right
 from core.reasons import Code, Reason
 
-# Of the keys that make a top-up of a job one for each customer, however often it is tried.
+# For keys by which a job tops up each customer once, however often it is tried.
 TOP_UP_KEY_NAMESPACE = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
 
 
@@ -44,7 +44,7 @@ class TopUpCustomers(CustomerAction):
         assert each is not None
         records = []
         customers = self.locked(ids)
-        # Who was asked about those of before was not about what was booked since.
+        # The person who confirmed earlier bookings did not see those booked since.
         equal = equal_amounts(ids, each, since=self.job.start_date if self.job.again else None)
         for customer in customers:
             if not customer.active:

@@ -1,5 +1,5 @@
-"""A bulk job's run: claim it and do its blocks, each in one transaction with the job's step and an
-entry in the history of each changed row. Whoever claims it after a crash goes on there."""
+"""A bulk job's run: claim it and do its blocks. One transaction has a block, the job's step and a
+history entry for each changed row; after a crash the next run goes on there."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -34,12 +34,12 @@ ACTIONS: Mapping[int, type[BulkAction]] = {
 
 
 def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
-    """Do what is left of a job; nothing where another process has it."""
+    """Do what is left of a job; nothing if another process has it."""
     job = BulkJob.claim(job_id)
     if job is None:
         return
     try:
-        # What the history of each row says is kept in the language of whoever asked.
+        # Histories are written in the language of the person who asked.
         with translation.override(job.language or None):
             work(job, should_stop)
     except LeaseLostError:
@@ -64,7 +64,7 @@ def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
 
 
 def refusal(job: BulkJob, action: BulkAction) -> Reason | None:
-    """Why nothing more may be done. Returns None where it may. A right can be lost meanwhile."""
+    """Why nothing more may be done, or None. A right can be lost meanwhile."""
     if job.has_exhausted_attempts:
         return Reason.of(Code.FAILED_TOO_OFTEN)
     actor = job.creator
@@ -74,10 +74,10 @@ def refusal(job: BulkJob, action: BulkAction) -> Reason | None:
 
 
 def do_block(action: BulkAction, block: BulkBlock) -> None:
-    """These rows and the step of the job, together or not at all."""
+    """Change these rows and record the step in one transaction."""
     job = action.job
     with transaction.atomic():
-        # The job's row is ours until commit: nobody takes the job over meanwhile.
+        # The job's row is locked until commit: nobody takes the job over meanwhile.
         job.record()
         outcome = action.apply(block.ids)
         BulkRefusal.objects.bulk_create(
@@ -97,9 +97,9 @@ def do_block(action: BulkAction, block: BulkBlock) -> None:
 
 
 def log(action: BulkAction, outcome: Outcome) -> None:
-    """Each changed row's history says who and by which job."""
+    """Write into each changed row's history who changed it by which job."""
     content_type, text = ContentType.objects.get_for_model(action.model), action.history_text()
-    creator: Any = action.job.creator_id  # an action of nobody is refused before
+    creator: Any = action.job.creator_id  # never None here: a job without a creator was refused
     LogEntry.objects.bulk_create(
         LogEntry(
             user_id=creator,

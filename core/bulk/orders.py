@@ -1,8 +1,8 @@
 """Bulk actions on orders. A block is one locking SELECT, a decision for each order by the rules of
-its own button (core/models/transitions.py), and a handful of statements.
+its button (core/models/transitions.py), and a few statements.
 
-Orders are locked before customers, both by rising id: deliveries hold one order and then its
-customer, other blocks and imports do as here, so they cannot deadlock.
+Orders are locked before customers, both by rising id. Deliveries hold one order and then its
+customer; other blocks and imports lock in the same way, so they cannot deadlock.
 """
 
 from abc import abstractmethod
@@ -23,7 +23,7 @@ from core.ordering import actions
 from core.permissions import Right
 from core.reasons import Code, Reason
 
-# What the decisions ask of an order.
+# Columns of an order that the decisions need.
 COLUMNS = (
     *("oid", "status", "customer_id", "creator_id", "create_date", "site_id", "count"),
     *("price", "done", "fence", "reserved", "cancel_requested", "planned_start", "start_date"),
@@ -35,7 +35,7 @@ class OrderAction(BulkAction):
     model = Order
     group = "status"
     sum_of = "price"
-    # Whether sites that seem down are tried at once.
+    # Whether to try sites at once that seem down.
     probe_sites: ClassVar[bool] = False
 
     def apply(self, ids: Sequence[int]) -> Outcome:
@@ -53,7 +53,7 @@ class OrderAction(BulkAction):
         return outcome
 
     def write(self, chosen: Sequence[tuple[Order, Transition]], outcome: Outcome) -> None:
-        """All of them, or one by one where a refund has no room."""
+        """Write all at once, or one by one if a refund has no room."""
         assert self.job.creator is not None
         try:
             with transaction.atomic():
@@ -71,7 +71,7 @@ class OrderAction(BulkAction):
 
     @abstractmethod
     def transition(self, order: Order, now: datetime) -> Transition:
-        """Raises OrderError where it cannot be done."""
+        """Raises OrderError if it cannot be done."""
 
 
 class CancelOrders(OrderAction):
@@ -80,7 +80,7 @@ class CancelOrders(OrderAction):
     told = _("Canceled by bulk action %(number)s.")
 
     def transition(self, order: Order, now: datetime) -> Transition:
-        # Of one that awaits approval the customer reads why, and the note is for the desk.
+        # A customer reads why an order that awaits approval is canceled; the note is for the desk.
         note = "" if order.awaits_approval else self.job.note
         transition = transitions.cancel(order, note)
         if transition is None:
@@ -101,7 +101,6 @@ class ResumeOrders(OrderAction):
     right = Right.RESUME_ORDER
     groups = (*PAUSABLE, Status.PAUSED)
     told = _("Resumed by bulk action %(number)s.")
-    # Whether drip plans end so much later.
     shift: ClassVar[bool] = True
 
     def apply(self, ids: Sequence[int]) -> Outcome:

@@ -1,5 +1,5 @@
-"""One process at a time, of all hosts that have the same database: what is done once must not be
-begun by two, such as the tables of a new office."""
+"""One process at a time, of all hosts with the same database, for work that two must not begin,
+such as creating a new office's tables."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PAUSE_SECONDS = 0.5
-# Of the lock that PostgreSQL keeps; any number that nobody else takes.
+# Number of PostgreSQL's advisory lock; nobody else may use it.
 NUMBER = 0x0FF1CE
 
 _is_held = False
@@ -18,8 +18,8 @@ _is_held = False
 
 @contextmanager
 def alone(connection: Any, tell: Callable[[], object]) -> Iterator[None]:
-    """Wait until no other process is in here. `tell` is called once where there is one. Who is in
-    here may come in again."""
+    """Wait until no other process is inside; `tell` is called once if one is. The process inside
+    may enter again."""
     global _is_held
     if _is_held:
         yield
@@ -39,7 +39,7 @@ def alone(connection: Any, tell: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def _of_server(connection: Any) -> Iterator[Callable[[], bool]]:
-    """In a transaction beside, with whose end it goes, also behind a pool of connections."""
+    """A lock in a transaction on another connection; it ends with that, also behind a pooler."""
     beside = connection.copy()
     try:
         with beside.cursor() as cursor:
@@ -57,7 +57,7 @@ def _of_server(connection: Any) -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _of_folder(connection: Any) -> Iterator[Callable[[], bool]]:
-    """Of the folder in which SQLite's file is; it leaves nothing behind."""
+    """A lock on the folder of SQLite's file; it leaves nothing behind."""
     folder = Path(str(connection.settings_dict["NAME"])).parent
     if connection.is_in_memory_db() or not folder.is_dir():
         yield lambda: True
@@ -70,7 +70,7 @@ def _of_folder(connection: Any) -> Iterator[Callable[[], bool]]:
         except BlockingIOError:
             return False
         except OSError:
-            return True  # a file system without locks: as well as it can be
+            return True  # a file system without locks cannot do better
         return True
 
     try:

@@ -1,4 +1,4 @@
-"""Rows that others are to see before the transaction that is open here ends."""
+"""Rows that others see before the transaction that is open here ends."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from django.db import connection
 
 
 class BesideConnection:
-    """Another connection to the database, opened where it is needed. Not for SQLite inside a
-    transaction, as that holds the only write lock."""
+    """Another connection to the database, opened when needed. Not for SQLite inside a transaction,
+    which holds the only write lock."""
 
     def __init__(self) -> None:
         self.other: Any = None
 
     def put(self, table: str, key: dict[str, Any], values: dict[str, Any]) -> None:
-        """Insert a row, or change the one with this key; both by the names of columns."""
+        """Insert a row, or change the one with this key; both by column names."""
         columns = {**key, **values}
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join(["%s"] * len(columns))

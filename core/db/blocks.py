@@ -1,7 +1,5 @@
-"""Many rows written by one statement, each with values of its own. They travel as one JSON
-parameter, whatever their number: a model object or a CASE a row costs more than the database's own
-work.
-"""
+"""Many rows, each with its own values, in one statement. They travel as one JSON parameter: a model
+object or a CASE for each row costs more than the database's own work."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,19 +15,18 @@ from core.db.clock import moment
 
 Thing = TypeVar("Thing")
 
-# Rows a statement with values of their own: SQLite looks through all of them for each row.
+# Rows of a statement: SQLite searches all of them for each row.
 BLOCK = 1_000
 
 
 def in_blocks(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
-    """As many at once as one statement takes."""
     rest = iter(things)
     while some := list(islice(rest, size)):
         yield some
 
 
 class ById(models.Func):
-    """As a value of update(): what stands under the row's own id, as the field has it."""
+    """A value for update(): what stands under the row's id, as the field stores it."""
 
     def __init__(self, field: "models.Field[Any, Any]", values: Mapping[int, Any]) -> None:
         super().__init__(models.F("pk"), output_field=field)
@@ -57,8 +54,8 @@ class ById(models.Func):
 def values_by_id(
     model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What one update() takes to write these values, by id, all of the same names: a value where it
-    is the same for all rows, else what stands under a row's id."""
+    """Arguments for one update() that writes these values by id; all rows have the same names. A
+    value that all rows share is given once."""
     first = next(iter(rows.values()))
     return {
         name: value
@@ -69,7 +66,7 @@ def values_by_id(
 
 
 def update_by_id(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write these values, by id, all of the same names, however many they are."""
+    """Write these values by id, however many; all rows have the same names."""
     for some in in_blocks(rows, BLOCK):
         changes = values_by_id(model, {pk: rows[pk] for pk in some})
         model._default_manager.filter(pk__in=some).update(**changes)
@@ -86,12 +83,11 @@ def _by_id(field: Any, values: Mapping[int, Any]) -> ById | Cast:
 
 
 def is_expression(value: Any) -> bool:
-    """Whether the database computes it."""
     return hasattr(value, "resolve_expression")
 
 
 def now_plus(delta: timedelta) -> str:
-    """As SQL: the database's own clock and so much more."""
+    """SQL for the database's clock plus `delta`."""
     seconds = delta.total_seconds()
     if connection.vendor == "postgresql":
         return f"STATEMENT_TIMESTAMP() + INTERVAL '{seconds} seconds'"
@@ -106,9 +102,9 @@ def update_block(
     everywhere: Mapping[str, str],
     returning: Sequence[str],
 ) -> dict[int, tuple[Any, ...]]:
-    """UPDATE each row by its "id" where its `matching` columns say what the row does, to its other
-    values, and of `everywhere` to what its SQL says; all rows have the same names. Returns the
-    `returning` columns of the rows that were changed, by id: who is missing did not match."""
+    """UPDATE rows by "id" if their `matching` columns still have the given values. Sets the other
+    values, and the columns in `everywhere` to their SQL; all rows have the same names. Returns, by
+    id, the `returning` columns of the changed rows: a missing id did not match."""
     if not rows:
         return {}
     names = list(rows[0])
@@ -132,9 +128,9 @@ def update_block(
 
 
 def insert_block(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
-    """INSERT rows in this order, with the moment; all have the same names. For what a round or a
-    step writes, some hundred rows: one statement, plain values, no field's default. Uploads have
-    thousands, by columns: tables.insert()."""
+    """INSERT rows in this order, with the moment; all have the same names. For the hundreds of rows
+    of a round or a step: one statement, no defaults. tables.insert() takes the thousands of an
+    upload."""
     if not rows:
         return
     names = list(rows[0])
@@ -149,7 +145,7 @@ def insert_block(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -
 def _given(
     model: type[models.Model], names: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, str], str]:
-    """The fields by name, and SQL: of each name's value, and of the rows as JSON."""
+    """Fields by name, SQL by name for each value, and SQL for the rows as JSON."""
     fields = {field.name: field for field in model._meta.fields}
     if connection.vendor == "postgresql":
         kinds = ", ".join(f'"{name}" {fields[name].rel_db_type(connection)}' for name in names)

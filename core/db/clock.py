@@ -1,4 +1,4 @@
-"""The database's clock: the one that all hosts share."""
+"""The database's clock, which all hosts share."""
 
 import time
 from collections.abc import Sequence
@@ -16,12 +16,11 @@ SQLITE_MOMENT = "REPLACE(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000', '.
 POSTGRESQL_MOMENT = "STATEMENT_TIMESTAMP()"
 POSTGRESQL = f"SELECT {POSTGRESQL_MOMENT}"
 LOOK_SECONDS = 10.0
-# No row is older or younger; the midnights of these days, and of the next ones, are in every zone.
+# No row is outside; the midnights of these days and the next exist in every zone.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9990, 12, 31)
 
 
 def now() -> datetime:
-    """As the database has it at this moment."""
     is_sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
         cursor.execute(SQLITE if is_sqlite else POSTGRESQL)
@@ -30,7 +29,7 @@ def now() -> datetime:
 
 
 def possible(day: date) -> date:
-    """The day that was asked for, or the nearest one that there are moments of."""
+    """The given day, or the nearest one that has moments."""
     return min(max(day, FIRST_DAY), LAST_DAY)
 
 
@@ -40,17 +39,17 @@ def midnight(day: date) -> datetime:
 
 
 class Moment(Now):
-    """The database's clock as a row keeps it and Django reads and compares it: SQLite holds times
-    as text, so that one of fewer digits equals no other."""
+    """The database's clock in the form in which a row keeps it and Django compares it: SQLite holds
+    times as text, where one with fewer digits equals no other."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return SQLITE_MOMENT, []
 
 
 def stamp(rows: Sequence[Model]) -> None:
-    """Write into rows that are not saved yet what their columns have from the clock otherwise. It
-    is asked once for all: rows with an expression in each of them take PostgreSQL's driver two or
-    three times as long (tests/benchmarks/importing.py). A single one has no need of that."""
+    """Set the clock's columns of unsaved rows, asking the clock once. An expression in each row
+    takes PostgreSQL's driver two or three times as long (tests/benchmarks/importing.py); one row
+    alone does not need this."""
     if len(rows) < 2:
         return
     fields = rows[0]._meta.get_fields()
@@ -63,24 +62,24 @@ def stamp(rows: Sequence[Model]) -> None:
 
 
 def moment() -> str:
-    """The same as SQL."""
+    """`Moment` as SQL."""
     return SQLITE_MOMENT if connection.vendor == "sqlite" else POSTGRESQL_MOMENT
 
 
 class DatabaseClock:
-    """The same between two looks at it, by this host's monotonic clock."""
+    """The database's clock, carried on by this host's monotonic clock between two looks."""
 
     def __init__(self) -> None:
-        self._began = datetime.now(UTC)  # what it was when the monotonic clock said 0
+        self._began = datetime.now(UTC)  # the time when the monotonic clock said 0
         self._looked = float("-inf")
 
     def now(self) -> datetime:
-        """Asks the database where that is long ago."""
+        """Asks the database if the last look is long ago."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._began = now() - timedelta(seconds=time.monotonic())
             self._looked = time.monotonic()
         return self._began + timedelta(seconds=time.monotonic())
 
 
-# For what a process stamps itself and nothing waits for.
+# For stamps of a process that nothing waits for.
 steady = DatabaseClock()

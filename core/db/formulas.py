@@ -1,7 +1,7 @@
-"""Text that a spreadsheet would run: data on its way in, escaped on its way out by an apostrophe in
-front, as spreadsheets themselves write it. Who reads our own files back gets the text without."""
+"""Text that a spreadsheet would run. It is data when read, and gets an apostrophe in front when
+written, as spreadsheets do it. Our own readers take that away again."""
 
-# The wide ones are signs as well to programs that are set up for Chinese or Japanese.
+# Programs set up for Chinese or Japanese also run the wide signs.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -14,5 +14,5 @@ def unescape_formula(text: str) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Also behind apostrophes that are the text's own: ours has to be told from them."""
+    """Also behind apostrophes of the text itself, so that ours can be told from them."""
     return text.lstrip("'").startswith(FORMULA_STARTS)

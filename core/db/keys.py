@@ -1,11 +1,10 @@
-"""What people and addresses say is a row's key."""
+"""Row keys as people and addresses write them."""
 
 from django.db.models import BigIntegerField
 
 
 def key_of(text: object) -> int | None:
-    """The key that this is; None for what no row can have. Python reads no number of thousands of
-    digits."""
+    """The key, or None if no row can have it. Python refuses to read thousands of digits."""
     digits = str(text)
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
         return None

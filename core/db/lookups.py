@@ -9,18 +9,18 @@ from django.db.models.functions import StrIndex, Upper
 from django.db.models.lookups import Exact, GreaterThan
 
 LAST_CHARACTER = "\U0010ffff"
-# A trigram index goes through the lists of all pieces it is given; the end of an address says most.
+# A trigram index walks the lists of all given pieces; the end of an address says most.
 TAIL = 8
-# So many of the last signs of a number stand in an index.
+# Length of the endings that are in an index.
 ENDING = 4
-# Of arrays that are none of texts.
+# Arrays of other than texts.
 KINDS = ((UUIDField, "uuid"), (IntegerField, "bigint"))
 
 
 class InStatuses(Lookup):
     """`status IN (…)` with the numbers written out. SQLite uses a partial index only for a query
-    that repeats its condition word for word, and a parameter is no word: without it, to look for
-    an open order on a video read all orders of the site."""
+    that repeats its condition word for word, so not with parameters: a search for an open order on
+    a video would read all orders of the site."""
 
     prepare_rhs = False
 
@@ -30,11 +30,11 @@ class InStatuses(Lookup):
 
 
 class InArray(Lookup):
-    """`filter(InArray(F("username"), names))`: in one parameter, however many names there are. One
-    that holds a line end is not found.
+    """`filter(InArray(F("username"), names))`: one parameter for any number of names. A name with a
+    line end is not found.
 
-    PostgreSQL gets an array and no subquery: where its statistics say that the table is empty, as
-    they do after an import that was rolled back, it would compare each row with each name.
+    PostgreSQL gets an array and no subquery: if its statistics say that the table is empty, as
+    after an import that was rolled back, it would compare each row with each name.
     """
 
     prepare_rhs = False
@@ -47,14 +47,13 @@ class InArray(Lookup):
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         field, params = self.process_lhs(compiler, connection)
         kind = next((kind for of, kind in KINDS if isinstance(self.lhs.output_field, of)), "text")
-        # psycopg would take ten times as long to make an array of a list.
+        # psycopg takes ten times as long to make an array of a list.
         values = f"string_to_array(%s, chr(10))::{kind}[]"
         return f"{field} = ANY({values})", [*params, "\n".join(map(str, self.rhs))]
 
 
 class Ending(Func):
-    """The last signs of a text. Without parameters, so that it is word for word what its index is
-    made of."""
+    """The last signs of a text, without parameters: word for word as in its index."""
 
     output_field = CharField()
     template = f"right(%(expressions)s, {ENDING})"
@@ -65,21 +64,20 @@ class Ending(Func):
 
 
 def ends_with(field: str, end: str) -> Q:
-    """How a field ends, by at least ENDING signs: an index finds those with the same last ones."""
+    """A field that ends with at least ENDING signs: an index finds rows by the last ones."""
     return Q(Exact(Ending(F(field)), end[-ENDING:])) & Q(**{f"{field}__endswith": end})
 
 
 def starts_with(field: str, beginning: str) -> Q:
-    """How a field begins, in the very case that was typed: a range of its index."""
+    """Case-sensitive: a range of the field's index."""
     if connection.vendor == "postgresql":
         return Q(**{f"{field}__startswith": beginning})
-    # SQLite's LIKE uses no index.
     return Q(**{f"{field}__gte": beginning, f"{field}__lt": beginning + LAST_CHARACTER})
 
 
 def contains(field: str, part: str) -> Q:
-    """What icontains says. PostgreSQL keeps an index of the three-letter pieces of each address
-    (pg_trgm); SQLite reads the column, which takes less than 0.1 s for 200,000 rows."""
+    """As icontains. PostgreSQL has an index of three-letter pieces (pg_trgm); SQLite reads the
+    column, in less than 0.1 s for 200,000 rows."""
     if connection.vendor != "postgresql":
         return Q(**{f"{field}__icontains": part})
     exactly = GreaterThan(StrIndex(Upper(field), Upper(Value(part))), 0)

@@ -1,9 +1,8 @@
-"""Tells the web processes that rows were written, so that live pages look sooner. A notification
-carries nothing.
+"""Tells web processes that rows were written, so that live pages look sooner. A notification
+carries nothing, and nothing depends on it.
 
-Nothing depends on it. Whoever writes rows publishes without waiting, from a thread of its
-own and at most every PAUSE_SECONDS; a Redis that is down costs the writer nothing and the viewer
-half a second. Without Redis the file of SQLite itself tells.
+The writer does not wait: a thread publishes, at most every PAUSE_SECONDS. If Redis is down, the
+writer loses nothing and a viewer half a second. Without Redis, SQLite's file shows it.
 """
 
 import logging
@@ -22,27 +21,26 @@ CHANNEL = "booster-office:live"
 PAUSE_SECONDS = 0.05
 RETRY_SECONDS = 2.0
 TIMEOUT_SECONDS = 0.8
-# How often SQLite is asked whether its file changed; it answers from shared memory.
+# How often SQLite's file is looked at; it answers from shared memory.
 FILE_SECONDS = 0.05
 
 
 def notify() -> None:
-    """Tell the web processes that rows were written, once they are committed."""
+    """Tell the web processes after commit that rows were written."""
     if settings.REDIS_URL:
         transaction.on_commit(_notifier.publish, robust=True)
 
 
 class Notifier:
-    """Publishes from a thread of its own, which starts with the first notification of a process."""
+    """Publishes from a thread, which starts with a process's first notification."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._wanted = threading.Event()
 
     def publish(self) -> None:
-        """Returns at once."""
         if self._pid != os.getpid():
-            # Consumers fork: a thread is not inherited.
+            # Consumers fork, and a fork has no threads.
             self._pid = os.getpid()
             self._wanted = threading.Event()
             threading.Thread(target=self._run, args=(self._wanted,), daemon=True).start()
@@ -62,7 +60,7 @@ class Notifier:
 
 
 class ChangeListener:
-    """What the feed's thread waits on: a call of its own process, or rows that were written. One
+    """What the feed's thread waits on: a call from its own process, or written rows. Only one
     thread waits; open while rows matter to it."""
 
     def __init__(self) -> None:
@@ -81,12 +79,12 @@ class ChangeListener:
         self._open.clear()
 
     def wake(self) -> None:
-        """End the wait. From any thread."""
+        """From any thread."""
         self._awake.set()
 
     def wait(self, seconds: float | None) -> bool:
-        """Until rows were written, wake() was called or so many seconds have passed; whether rows
-        were written. None: no limit, and SQLite's file is not looked at."""
+        """Wait for written rows, wake() or the time limit; returns whether rows were written. None:
+        no limit, and SQLite's file is not looked at."""
         if seconds is None or self._subscribes or connection.vendor != "sqlite":
             self._awake.wait(seconds)
         else:
@@ -122,7 +120,7 @@ class ChangeListener:
                 return
 
     def _file_changed(self) -> bool:
-        """By SQLite's count of what other connections committed since this one was opened."""
+        """By SQLite's count of commits on other connections since this one was opened."""
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             version = cursor.fetchone()[0]

@@ -1,9 +1,9 @@
-"""Operations of migrations for large tables, which nobody who writes has to wait for.
+"""Migration operations for large tables that no writer has to wait for.
 
-An index is made beside the writers, a condition is held against the rows after it binds new ones,
-and rows change a batch at a time. None of it fits into one transaction: such a migration says
-`atomic = False`, so each operation here does no harm where it was done before, and goes on where
-it was broken off. tests/migrating.py says which changes need one of them.
+An index is built beside the writers, a constraint binds new rows before old ones are checked, and
+rows change a batch at a time. This does not fit into one transaction: the migration says `atomic =
+False`, so each operation can be repeated and goes on where it stopped. tests/migrating.py says
+which changes need one.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Batches = Callable[[Any, Any], Iterator[None]]
 
 
 class AddIndex(migrations.AddIndex):
-    """An index, made while others write."""
+    """Build an index while others write."""
 
     atomic = False
 
@@ -36,7 +36,7 @@ class AddIndex(migrations.AddIndex):
 
 
 class AddConstraint(migrations.AddConstraint):
-    """A UniqueConstraint that is an index, as those with a condition are, or a CheckConstraint."""
+    """A CheckConstraint, or a UniqueConstraint that is an index because it has a condition."""
 
     atomic = False
 
@@ -56,8 +56,7 @@ class AddConstraint(migrations.AddConstraint):
 
 
 class ChangeRows(migrations.RunPython):
-    """`batches(apps, schema_editor)` changes some rows and yields, until it ends; each batch is a
-    transaction of its own."""
+    """`batches(apps, schema_editor)` yields after each batch of changes; each is a transaction."""
 
     atomic = False
 
@@ -85,12 +84,11 @@ END = object()
 
 
 def make_index(schema_editor: Any, statement: Any, name: str) -> None:
-    """By the statement that makes it, unless it is there."""
     refuse_transaction(schema_editor)
     if schema_editor.connection.vendor == "sqlite":
         schema_editor.execute(str(statement).replace(" INDEX ", " INDEX IF NOT EXISTS ", 1), None)
         return
-    # What stops nobody may wait for long transactions, whatever `migrate` allows others.
+    # It blocks nobody, so it may wait for long transactions, whatever limit `migrate` sets.
     with lock_timeout(schema_editor.connection, 0):
         if finds(schema_editor, LEFT_BROKEN, name):
             schema_editor.execute(f"DROP INDEX CONCURRENTLY {schema_editor.quote_name(name)}")
@@ -99,11 +97,11 @@ def make_index(schema_editor: Any, statement: Any, name: str) -> None:
 
 
 def check_rows(schema_editor: Any, model: Any, constraint: Any) -> None:
-    """New rows first, then those that are there."""
+    """Bind new rows first, then check the old ones."""
     refuse_transaction(schema_editor)
     if schema_editor.connection.vendor == "sqlite":
         with transaction.atomic(using=schema_editor.connection.alias):
-            schema_editor.add_constraint(model, constraint)  # the table is made anew
+            schema_editor.add_constraint(model, constraint)  # rebuilds the table
         return
     table = model._meta.db_table
     if not finds(schema_editor, HAS_CONSTRAINT, constraint.name, table):

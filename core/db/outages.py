@@ -1,6 +1,5 @@
-"""Is it the database that failed, or the host? One answer for pages, commands and consumers: what
-is down is asked again later, over new connections; all else is an error of ours and has to be
-seen."""
+"""Did the database fail, or the host? One answer for pages, commands and consumers: what is down is
+asked again later over new connections; any other error is ours and must be seen."""
 
 import errno
 import sqlite3
@@ -9,25 +8,23 @@ import threading
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.db.migrations.exceptions import MigrationSchemaMissing
 
-# What to catch before asking is_down().
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
-# PostgreSQL's "cannot execute … in a read-only transaction", which Django takes for an internal
-# error: after a failover it is the wrong server.
+# PostgreSQL's "cannot execute … in a read-only transaction", which Django calls an internal error:
+# the wrong server after a failover.
 READ_ONLY = "25006"
-# The server ended a transaction that said nothing for too long, and the connection with it: the
-# network was broken meanwhile. To Django another internal error.
+# The server ended a silent transaction and its connection, because the network was broken. Django
+# calls it an internal error as well.
 IDLE_IN_TRANSACTION = "25P03"
-# Tables and columns that are not there: nothing was migrated, or another release.
+# A missing table or column: not migrated, or another release.
 UNDEFINED = {"42P01", "42703"}
-# The user may not do that, such as make tables in a database of somebody else's.
+# For example, the user may not create tables in somebody else's database.
 FORBIDDEN = "42501"
-# A statement waited for a lock as long as it may.
 LOCK_NOT_AVAILABLE = "55P03"
-# SQLite's file is damaged, or is none. Both come as a plain DatabaseError.
+# SQLite's file is damaged or is no database. Both raise a plain DatabaseError.
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-# What a host says whose disk is full or takes no writes, or that has too many files open.
+# The host's disk is full or read-only, or too many files are open.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
 
 _lock = threading.Lock()
@@ -44,12 +41,12 @@ def is_down(error: BaseException | None) -> bool:
 
 
 def is_read_only(error: BaseException | None) -> bool:
-    """Whether PostgreSQL only reads. Its connections look healthy: they have to be dropped."""
+    """Whether PostgreSQL is read-only. Its connections look healthy and must be dropped."""
     return _sqlstate(error) == READ_ONLY
 
 
 def in_words(error: BaseException) -> str:
-    """What is wrong with it and what to do, in one line for the operator; "" for nothing."""
+    """What is wrong and what to do, in one line for the operator; "" if unknown."""
     reason, state = str(error).strip().partition("\n")[0], _sqlstate(error)
     if state in UNDEFINED or reason.startswith(("no such table", "no such column")):
         return f"the database is not migrated: run manage.py init_office ({reason})"
@@ -59,33 +56,33 @@ def in_words(error: BaseException) -> str:
 
 
 def is_locked(error: BaseException | None) -> bool:
-    """Whether a lock on rows or on a table was not to be had in the time that PostgreSQL was given
-    for it. The database counts as down then; who works on much at once can leave that to others."""
+    """Whether PostgreSQL gave up waiting for a lock. The database counts as down; a process with
+    other work can go on with that."""
     return _sqlstate(error) == LOCK_NOT_AVAILABLE
 
 
 def is_gone(error: BaseException | None) -> bool:
-    """Whether it is down for all that this process does, and not for some rows alone."""
+    """Whether it is down for all work of this process, not only for some rows."""
     return is_down(error) and not is_locked(error)
 
 
 def is_out_of_room(error: BaseException | None) -> bool:
-    """Whether this host has no room for a file: another one may, and this one later."""
+    """Whether this host has no room for a file: another may have, or this one later."""
     return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
-    if isinstance(error, MigrationSchemaMissing):  # raised while another one is handled
+    if isinstance(error, MigrationSchemaMissing):  # raised while another is handled
         error = error.__context__
     return getattr(getattr(error, "__cause__", None), "sqlstate", None)
 
 
 def drop_connections() -> None:
-    """Have this thread connect anew, and the whole process where it pools its connections: after a
-    failover all of them lead to the wrong server. Not inside a transaction."""
+    """Make this thread, or a pooling process, connect again: after a failover all connections lead
+    to the wrong server. Not inside a transaction."""
     for connection in connections.all(initialized_only=True):
         connection.close()
-        close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's have one
+        close_pool = getattr(connection, "close_pool", None)  # only PostgreSQL's have one
         if close_pool:
             with _lock:
                 close_pool()

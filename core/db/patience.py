@@ -1,5 +1,5 @@
-"""How long others are waited for: PostgreSQL gives up on a statement that takes too long, or on a
-lock that somebody else keeps. What SQLite is promised for takes less."""
+"""How long PostgreSQL waits for a slow statement or for somebody else's lock. SQLite needs no limit
+at the size it is promised for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,21 +15,21 @@ class TooSlowError(Exception):
 
 
 def wait_for_locks(seconds: float) -> None:
-    """From now on this thread's statements wait no longer for rows that somebody else has locked,
-    over whatever connections it makes (core.db.outages.is_locked)."""
+    """Limit how long this thread's statements wait for locked rows, on any connection it makes
+    (core.db.outages.is_locked)."""
     if connection.vendor != "postgresql":
         return
     connection.close()
     options = dict(connection.settings_dict["OPTIONS"])
     limit = {"lock_timeout": f"{round(1000 * seconds)}ms"}
     options["session"] = options.get("session", {}) | limit
-    # The thread's own copy: other threads were given the same one.
+    # A copy of its own: other threads share the dict.
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 
 
 @contextmanager
 def lock_timeout(connection: Any, milliseconds: int) -> Iterator[None]:
-    """How long PostgreSQL waits for a lock meanwhile; 0: for ever."""
+    """Limit PostgreSQL's wait for a lock; 0: wait for ever."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         (before,) = cursor.fetchone()
@@ -43,7 +43,7 @@ def lock_timeout(connection: Any, milliseconds: int) -> Iterator[None]:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """For each statement within, outside any other transaction. Raises TooSlowError."""
+    """Limit each statement inside; not within another transaction. Raises TooSlowError."""
     if connection.vendor != "postgresql":
         yield
         return

@@ -1,12 +1,12 @@
-"""What stands between the office and PostgreSQL may lend one session of the server to many clients,
-from transaction to transaction: PgBouncer with `pool_mode = transaction`. Then what a session was
-told holds for somebody else, and a list that a cursor of the server reads ends in the middle."""
+"""PgBouncer with `pool_mode = transaction` lends a server's session to many clients, one
+transaction each. A setting of the session then reaches another client, and a server-side cursor
+breaks off."""
 
 import secrets
 from contextlib import closing
 from typing import Any
 
-# Who else is at work may take the session that we look for.
+# Others at work may take the session that we look for.
 LOOKS = 3
 MARK = "SELECT set_config('office.mark', %s, false)"
 READ = "SELECT current_setting('office.mark', true)"
@@ -17,8 +17,7 @@ REFUSED = (
 
 
 def lends_sessions(connection: Any) -> bool:
-    """By two connections beside: what one's session was told the other one reads, or the first one
-    no more."""
+    """Whether another connection reads what a session was told, or its own no longer does."""
     if connection.vendor != "postgresql":
         return False
     with closing(connection.copy()) as one, closing(connection.copy()) as other:
@@ -28,7 +27,7 @@ def lends_sessions(connection: Any) -> bool:
 def _meet(one: Any, other: Any) -> bool:
     mark = secrets.token_hex(8)
     _ask(one, MARK, mark)
-    other.set_autocommit(False)  # keeps the session that it is given
+    other.set_autocommit(False)  # keeps its session
     try:
         return _ask(other, READ) == mark or _ask(one, READ) != mark
     finally:

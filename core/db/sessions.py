@@ -1,6 +1,6 @@
-"""Who is behind a session, now: for all viewers at once, in a number of queries that does not grow
-with them. They stay connected for hours, in which a session ends, a user is switched off, a
-password is changed or a right is taken away."""
+"""Who is behind each session now, for all viewers at once in a fixed number of queries. They stay
+connected for hours; meanwhile sessions end, users become inactive, passwords change and rights are
+withdrawn."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -20,14 +20,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from core.db.blocks import in_blocks
 from core.permissions import needs_two_steps
 
-# Names in one IN (…): what every database takes.
+# For one IN (…), on any database.
 BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class SessionUser:
-    """An active user as of now, with the permissions ("app.codename") in memory: has_perm() answers
-    as Django's does, without a query."""
+    """An active user with permissions ("app.codename") in memory: has_perm() needs no query."""
 
     pk: int
     is_staff: bool
@@ -40,11 +39,11 @@ class SessionUser:
 
 
 def find_users(keys: Collection[str]) -> dict[str, SessionUser]:
-    """The active user of each session that is still good, for what the office has behind it."""
+    """The active user of each valid session."""
     logins = dict(_logins(keys))
     users = get_user_model().objects.in_bulk(list({pk for pk, _given in logins.values()}))
     hashes = {
-        # The second are those of former secret keys.
+        # The fallback hashes belong to former secret keys.
         pk: [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
         for pk, user in users.items()
     }
@@ -64,8 +63,7 @@ def find_users(keys: Collection[str]) -> dict[str, SessionUser]:
 
 
 def end_sessions(user_pk: int, *, but: str | None) -> None:
-    """Log this user out everywhere but in the session with this key. Whose a session is stands in
-    its text alone: all that are good are read."""
+    """Log this user out elsewhere. Only a session's text says whose it is, so all are read."""
     good = Session.objects.filter(expire_date__gt=timezone.now())
     rows = good.values_list("session_key", "session_data").iterator(chunk_size=BLOCK)
     keys = [key for key, data in rows if (login := _login_in(data)) and login[0] == user_pk]
@@ -74,8 +72,7 @@ def end_sessions(user_pk: int, *, but: str | None) -> None:
 
 
 def sign_anew(session: SessionBase) -> None:
-    """A session that a former secret key signed, by the present one. One of the present key, of
-    nobody's and of nobody stays as it is."""
+    """Sign a session with the present key if a former one signed it."""
     pk, given = session.get(SESSION_KEY, ""), session.get(HASH_SESSION_KEY, "")
     user = get_user_model().objects.filter(pk=pk).first() if pk and given else None
     if user is None:
@@ -86,7 +83,7 @@ def sign_anew(session: SessionBase) -> None:
 
 
 def without_second_step(users: Collection[Any]) -> set[int]:
-    """Who of these has to turn two-step login on before anything else."""
+    """Who of these must turn on two-step login before anything else."""
     asked = {user.pk for user in users if needs_two_steps(user)}
     if not asked or not settings.REQUIRE_TWO_STEP:
         return set()
@@ -103,7 +100,7 @@ def _logins(keys: Collection[str]) -> Iterator[tuple[str, tuple[int, str]]]:
 
 
 def _login_in(data: str) -> tuple[int, str] | None:
-    """Whose login a session's stored text is, and the hash it was given; None for nobody's."""
+    """The user and hash in a stored session; None if nobody is logged in."""
     store: Any = Session.get_session_store_class()
     session: dict[str, Any] = store().decode(data)
     if SESSION_KEY not in session:
@@ -111,14 +108,13 @@ def _login_in(data: str) -> tuple[int, str] | None:
     return int(session[SESSION_KEY]), session.get(HASH_SESSION_KEY, "")
 
 
-# Those who watch are asked about every few seconds, and what their sessions hold seldom changes: to
-# check each signature anew took most of what two thousand idle pages cost.
+# Viewers are checked every few seconds and sessions seldom change: checking each signature each
+# time took most of the cost of two thousand idle pages.
 _known_login_in = lru_cache(maxsize=10_000)(_login_in)
 
 
 def _permissions_of(users: Collection[Any]) -> Mapping[int, frozenset[str]]:
-    """By user. Super administrators have all, and customers none that anybody asks for: they are
-    not looked up."""
+    """By user. Not read for super administrators, who have all, and customers, who need none."""
     staff = {user.pk for user in users if user.is_staff and not user.is_superuser}
     found: dict[int, set[str]] = defaultdict(set)
     for path in ("user", "group__user") if staff else ():

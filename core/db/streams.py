@@ -1,4 +1,4 @@
-"""Rows as they come, whatever their number, in the memory of a few."""
+"""Any number of rows, with few in memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,18 +13,18 @@ ROWS = 2_000
 
 
 def blocks_of(rows: QuerySet[Any]) -> Iterator[Sequence[Sequence[Any]]]:
-    """A `values_list()`, a block at a time, through a cursor that the server holds."""
+    """A `values_list()` in blocks, through a server-side cursor."""
     prepare(connections[rows.db])
     yield from in_blocks(rows.iterator(chunk_size=ROWS), ROWS)
 
 
 def can_copy(rows: QuerySet[Any]) -> bool:
-    """Whether the database writes CSV itself."""
+    """Whether the database can write CSV itself."""
     return connections[rows.db].vendor == "postgresql"
 
 
 def copied_lines(rows: QuerySet[Any]) -> Iterator[bytes]:
-    """The lines of a `values_list()` as CSV, without their ends, by COPY."""
+    """A `values_list()` as CSV lines without line ends, by COPY."""
     sql, params = rows.query.get_compiler(rows.db).as_sql()
     with (
         connections[rows.db].cursor() as cursor,

@@ -1,9 +1,9 @@
-"""Many rows into a table at the database's own speed: COPY on PostgreSQL, statements of many
-rows on SQLite.
+"""Many rows into a table at the database's own speed: COPY on PostgreSQL, multi-row statements on
+SQLite.
 
-Measured (tests/benchmarks/importing.py): `bulk_create` makes a model object a row and reaches a
-tenth of the raw speed on SQLite and a quarter on PostgreSQL; what is here reaches most of it.
-Values go past the fields' validation: callers have validated them.
+Measured (tests/benchmarks/importing.py): with a model object for each row, `bulk_create` reaches a
+tenth of the raw speed on SQLite and a quarter on PostgreSQL. This reaches most of it, but skips the
+fields' validation: callers have validated.
 """
 
 import uuid
@@ -23,29 +23,29 @@ COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 TEXT = (models.CharField, models.TextField, models.DecimalField)
 
 
-# SQLite's own 2 MB spill a long transaction's index pages to the disk and back again and again.
+# With its own 2 MB, SQLite spills a long transaction's index pages to disk again and again.
 CACHE_KB = 24_000
 STATEMENT_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One value in all rows of a column."""
+    """One value for all rows of a column."""
 
     value: Any
 
 
 def new_ids(model: type[models.Model], number: int) -> Sequence[int]:
-    """Ids for rows to come, nobody else's, in rising order. Inside a transaction."""
+    """Reserve rising ids for future rows. Inside a transaction."""
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            # The transaction holds the only write lock; inserting moves the sequence.
+            # The transaction holds the only write lock; the insert moves the sequence.
             cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
             row = cursor.fetchone()
             first = row[0] + 1 if row else 1
             return range(first, first + number)
-        # Asked once: looking the sequence up costs many times what a number from it does.
+        # Asked once: looking up the sequence costs far more than taking a number.
         cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
         (sequence,) = cursor.fetchone()
         cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [sequence, number])
@@ -53,9 +53,8 @@ def new_ids(model: type[models.Model], number: int) -> Sequence[int]:
 
 
 def insert(model: type[models.Model], **columns: Sequence[Any] | Constant) -> None:
-    """Insert rows. Columns by the fields' names, all of one length, amounts as text; what is not
-    named gets its field's default. For a file's thousands; blocks.insert_block() costs less for the
-    rows of a step."""
+    """Insert rows from columns of equal length, by field name, amounts as text; other fields get
+    their default. For thousands of rows; for few, blocks.insert_block() costs less."""
     fields = model._meta.local_concrete_fields
     if unknown := columns.keys() - {field.name for field in fields}:
         raise TypeError(f"{model.__name__} has no {', '.join(unknown)}")
@@ -81,7 +80,7 @@ def insert_by_copy(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) 
 
 
 def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) -> None:
-    """Of many rows: two thirds of the time. What is the same in all is bound once a statement."""
+    """Many rows in each statement take two thirds of the time; a `Constant` is bound once."""
     same = {field: column for field, column in columns.items() if isinstance(column, Constant)}
     various = {field: column for field, column in columns.items() if field not in same}
     names = ", ".join(f'"{field.column}"' for field in (*same, *various))
@@ -97,7 +96,7 @@ def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Const
         return f'INSERT INTO "{table}" ({names}) VALUES ({"), (".join(groups)})'  # noqa: S608
 
     with connection.cursor() as cursor:
-        # Django's cursor would look for its own placeholders.
+        # Django's cursor would parse placeholders.
         execute = cursor.connection.execute
         full = statement(STATEMENT_ROWS)
         while some := list(islice(values, STATEMENT_ROWS * len(various))):
@@ -106,7 +105,7 @@ def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Const
 
 
 def update(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Set these columns, one row of values for each id, which stands last."""
+    """Set these columns from rows of values, each with its id last."""
     columns = {field.name: field.column for field in model._meta.local_concrete_fields}
     settings = ", ".join(f'"{columns[name]}" = %s' for name in names)
     statement = f'UPDATE "{model._meta.db_table}" SET {settings} WHERE id = %s'  # noqa: S608
@@ -116,7 +115,7 @@ def update(model: type[models.Model], names: Sequence[str], rows: Iterable[Seque
 
 @contextmanager
 def roomy_cache() -> Iterator[None]:
-    """Let a long write keep the pages it comes back to; nothing to do on PostgreSQL."""
+    """Let SQLite keep the pages that a long write comes back to."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -132,13 +131,12 @@ def roomy_cache() -> Iterator[None]:
 
 
 def request_keys(model: type[models.Model], keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Which of these keys stand in the table, and in which rows."""
+    """Which of these keys the table has, with their rows' ids."""
     those = InArray(models.F("request_key"), [key.hex for key in keys])
     return dict(model._default_manager.filter(those).order_by().values_list("request_key", "pk"))
 
 
 def default_of(field: Any) -> Any:
-    """What a row gets that says nothing; the database's own clock is read once for all of them."""
     return clock.now() if isinstance(field.db_default, Now) else field.get_default()
 
 
@@ -156,7 +154,7 @@ def copy_texts(field: Any, column: Sequence[Any] | Constant) -> Iterable[str]:
         if not any(sign in joined for sign in ("\\", "\t", "\n", "\r")):
             return column
         return [text.translate(COPY_ESCAPES) for text in column]
-    # Numbers, switches and keys: their own words are COPY's, too.
+    # Numbers, switches and keys need no escaping.
     return map(str, column) if None not in column else map(copy_text, column)
 
 

@@ -1,7 +1,7 @@
-"""Values as the text of an export, written by the database itself: a Python object a cell is what
-an export spends its time on. SQLite and PostgreSQL say the same, down to the last zero.
+"""Values as an export's text, written by the database: an export's time goes into a Python object
+for each cell. SQLite and PostgreSQL give the same text, down to the last zero.
 
-Each is made of the path of its column: `Escaped("customer__username")`.
+Each class takes a column's path: `Escaped("customer__username")`.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ LOCAL_TIME = "office_local_time"
 
 
 class Escaped(Func):
-    """Text, with an apostrophe before what a spreadsheet would run; empty text is nothing."""
+    """Text, with an apostrophe before what a spreadsheet would run."""
 
     output_field = TextField()
     template = (
@@ -76,15 +76,14 @@ class Plain(Func):
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         field = self.get_source_expressions()[0].output_field
         if isinstance(field, DecimalField):
-            # NULL would become 0.00.
             places = f"printf('%%.{field.decimal_places}f', %(expressions)s)"
             context["template"] = f"CASE WHEN %(expressions)s IS NOT NULL THEN {places} END"
         return self.as_sql(compiler, connection, **context)
 
 
 def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:
-    """The words of a field with choices; they are the office's own and need no escaping. A value of
-    a later release beside this one stands as it is."""
+    """The words of a field with choices, which need no escaping. An unknown value, from a later
+    release, stays as it is."""
 
     def label(path: str) -> Case:
         whens = [When(**{path: value}, then=Value(str(word))) for value, word in choices.items()]
@@ -94,14 +93,13 @@ def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:
 
 
 def text_of(field: Any) -> Callable[[str], Any]:
-    """How a field of a model is said."""
     if isinstance(field, DateTimeField):
         return LocalTime
     return Escaped if isinstance(field, CharField | TextField) else Plain
 
 
 def prepare(connection: Any) -> None:
-    """SQLite knows no time zones: lend it ours. One look-up a minute that occurs, not a row."""
+    """Give SQLite our time zone. Each minute that occurs is looked up once, not each row."""
     if connection.vendor != "sqlite":
         return
     zone = timezone.get_current_timezone()
@@ -115,5 +113,5 @@ def prepare(connection: Any) -> None:
         return local_minute(text[:16]) + text[16:19] if text else None
 
     with connection.cursor() as cursor:
-        # The driver's connection, below Django's cursor.
+        # The driver's own connection.
         cursor.connection.create_function(LOCAL_TIME, 1, local, deterministic=True)

@@ -1,9 +1,9 @@
-"""The version of all rows together, in one cheap statement: what was read after it was asked is
-still what the rows say while it is the same.
+"""One version of all rows, from one cheap statement: while it stays the same, what was read after
+it still holds.
 
-Exact, and the same to every process that reads the same server: PostgreSQL says which transactions
-have ended. SQLite counts, for each connection, what others committed: one connection a process
-writes nothing and is asked, so that its versions are this process's own.
+PostgreSQL's version is exact and the same for all processes of a server: it says which transactions
+have ended. SQLite counts for each connection what others committed: each process asks one
+connection that never writes, so versions are its own.
 """
 
 import hashlib
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from django.db import connection
 
-# The server's start tells it from one that was promoted or restored and counts the same numbers.
+# The start time tells a promoted or restored server apart that counts the same numbers.
 POSTGRESQL = """
     SELECT concat_ws(' ', current_database(), pg_postmaster_start_time(), pg_current_snapshot())
 """
 
 
 def rows_version() -> str | None:
-    """None where nobody can tell: in a transaction, which may see rows that it wrote itself, and of
-    a database in memory."""
+    """None if nobody can tell: in a transaction, which may see its own rows, and for a database in
+    memory."""
     if connection.in_atomic_block:
         return None
     if connection.vendor == "sqlite":
@@ -35,8 +35,8 @@ def rows_version() -> str | None:
 
 
 class FileWatch:
-    """The connection that is asked. Its count starts anew with each file, process and failure, and
-    the name with it."""
+    """The connection that is asked. Its count, and its name, start again with each file, process
+    and failure."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,7 +58,7 @@ class FileWatch:
 
     def _open(self, path: str) -> None:
         self._of, self._name, self._connection = (os.getpid(), path), secrets.token_hex(8), None
-        # A file that is missing is not made: those in memory are none.
+        # A missing file is not created, as for a database in memory.
         address = f"{Path(path).absolute().as_uri()}?mode=rw"
         self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
 

@@ -13,8 +13,8 @@ from core.reasons import translate
 
 
 def find_customers(batch: Batch, *, lock: bool) -> None:
-    """Each row's `customer`; rows of whom there is not, or who are switched off, fall out. `lock`
-    inside a transaction: they are ours until it ends."""
+    """Set each row's `customer`; rows of unknown or inactive customers fall out. `lock` (inside a
+    transaction) locks the customers."""
     names = batch.values["username"]
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by("pk")
     if lock:

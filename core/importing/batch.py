@@ -22,7 +22,7 @@ from core.reasons import Code
 SHOWN = 200
 EXAMPLES = 3
 EXAMPLE_LENGTH = 40
-# What a comma without quotation marks cuts in two, and what then stands in the cell behind it.
+# A comma without quotation marks can cut these in two; the next cell then holds this.
 WITH_COMMAS = {"amount", "balance", "count"}
 CUT_OFF = {
     "mobile": re.compile(r"[0-9]{3}(?:\.[0-9]{1,2})?"),
@@ -30,14 +30,14 @@ CUT_OFF = {
     "username": re.compile(r"0[0-9]{1,2}|[0-9]{3}\.[0-9]{1,2}"),
     "reference": re.compile(r"0[0-9]|[0-9]{3}\.[0-9]{1,2}"),
 }
-# What files that were put together leave around a title.
+# Files that were put together leave these around a title.
 AROUND = " \t\r\n\v\f\u00a0\u3000\ufeff\u200b\"'"
 SHORT_DIGITS = re.compile(r"\D{0,3}[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What is wrong with one cell, or with the whole row where `column` is empty."""
+    """What is wrong with one cell, or with the whole row if `column` is empty."""
 
     line: int
     column: str
@@ -51,7 +51,7 @@ Faults = defaultdict[int, list[RowError]]
 
 @dataclass(slots=True)
 class Understood:
-    """Cells of a column that were not taken as they stand: how many, and how some were taken."""
+    """Cells that were not taken as they stand: how many, with some examples."""
 
     number: int = 0
     examples: list[str] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Batch:
         return batch
 
     def fill(self, **absent: Any) -> None:
-        """Of columns that the file has not, what each row has."""
+        """Set columns that the file does not have."""
         for name, value in absent.items():
             self.values.setdefault(name, [value] * len(self))
 
@@ -109,8 +109,8 @@ class Batch:
         return RowError(self.lines[index], column, value[:SHOWN], reason)
 
     def find_nameless(self, faults: Faults) -> None:
-        """What stands in a column without a title must not be lost in silence; of a row the first
-        is told, since there may be a hundred of them."""
+        """Refuse cells in a column without a title: they must not be lost in silence. Only the
+        first of a row is reported, there may be a hundred."""
         if not self.layout.nameless:
             return
         reason = _("This cell is in a column without a title.")
@@ -131,9 +131,9 @@ class Batch:
         )
 
     def drop_titles(self) -> None:
-        """The header once more, as where two files or pages were put together. In a single cell
-        only the very title is one: a customer can be called `user`. Raises FileError at another
-        header: what stands below it would be read under the first."""
+        """Remove headers that are repeated further down, for example in files that were put
+        together. A single cell must equal the title exactly: a customer can be called `user`.
+        Raises FileError at a different header: the rows below it would be read under the first."""
         place = self.layout.places["username"]
         titles = {*KNOWN, self.layout.header[place].strip(AROUND).lower()}
         reason = _("This row repeats the titles of the columns.")
@@ -151,8 +151,9 @@ class Batch:
         self.drop(faults)
 
     def find_rows_in_cells(self, delimiter: str, faults: Faults) -> None:
-        """A memo that begins with a quotation mark, as of inches, and takes all rows up to the next
-        one into its cell. After the commas of a sentence stands a blank."""
+        """Refuse cells that swallowed rows: a memo that begins with a quotation mark, such as an
+        inch sign, takes all rows up to the next one. A comma inside a sentence is followed by a
+        blank."""
         reason = _("This cell contains whole rows: a quotation mark may be missing.")
         for index, row in enumerate(self.rows):
             for place, cell in enumerate(row):
@@ -167,8 +168,8 @@ class Batch:
                     faults[index].append(self.error(index, name, cell, reason))
 
     def find_cut_amounts(self, faults: Faults) -> None:
-        """`12,50` or `1,000.50` without quotation marks where commas divide the cells: 12, and a
-        memo that says 50. Where one of both is quoted, the comma between them divides cells."""
+        """Refuse `12,50` or `1,000.50` without quotation marks in a file divided by commas: it
+        reads as 12 and a memo 50. If either cell is quoted, the comma does divide cells."""
         reason = _(
             "%(amount)s may have been cut in two: put it in quotation marks. If these are two "
             "cells, put each in quotation marks, or upload the table as .xlsx."
@@ -186,11 +187,10 @@ class Batch:
                         faults[index].append(self.error(index, name, amount, told))
 
     def refuse(self, column: str, reasons: Mapping[int, str]) -> None:
-        """Remove the rows at these indexes, for what is wrong with their cells of this column."""
+        """Remove the rows at these indexes for a fault in this column."""
         self.drop({index: [self.fault(index, column, reason)] for index, reason in reasons.items()})
 
     def fault(self, index: int, column: str, reason: str) -> RowError:
-        """What is wrong with a cell that could be read."""
         return RowError(self.lines[index], column, str(self.values[column][index]), reason)
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
@@ -225,13 +225,12 @@ def is_divided(row: Row, place: int) -> bool:
 
 
 def exactly(cell: str) -> str:
-    """What it holds, where the sheet shows it rounded."""
+    """The exact value of a cell that the sheet shows rounded."""
     return cell.exact if isinstance(cell, RoundedNumber) else cell
 
 
 def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, str]) -> Understood:
-    """Good cells whose text is not their value: yes and no, blanks around and an empty cell's
-    nothing are no news."""
+    """Good cells whose text is not their value, except yes and no, outer blanks and empty cells."""
     found = Understood()
     for index, (cell, value) in enumerate(zip(cells, values, strict=True)):
         text = cell.strip(" ")
@@ -246,8 +245,8 @@ def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, s
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch would do to the database. `new`, `changed`, `revived` and `differences` are for
-    the importer that made it."""
+    """What a batch would do to the database. `new`, `changed`, `revived` and `differences` are only
+    for the importer that made it."""
 
     batch: Batch
     created: int = 0
@@ -258,16 +257,16 @@ class Plan:
     changed: list[Any] = field(default_factory=list)
     revived: list[Any] = field(default_factory=list)
     differences: list[Any] = field(default_factory=list)
-    # For people: the name, the column, what it holds and what it would hold.
+    # For people: name, column, value before and after.
     shown_changes: list[tuple[str, str, str, str]] = field(default_factory=list)
-    # Rows that equal what was booked lately, in words.
+    # In words, rows that equal something booked lately.
     repeats: Sequence[tuple[int, str]] = ()
-    # Rows that a second person declined before, in words.
+    # In words, rows that a second person declined before.
     declined: Sequence[str] = ()
 
     @property
     def counts(self) -> dict[str, Any]:
-        """By the names that a job has for them: ImportJob.COUNTS."""
+        """Under the names of ImportJob.COUNTS."""
         return {
             "created": self.created,
             "updated": self.updated,

@@ -1,9 +1,9 @@
 """What a cell may hold. A parser takes one column of a block and returns values and, by index,
-what is wrong.
+errors.
 
-Each first tries to prove in a few C calls that the whole column is good; only a column that is not
-is looked at cell by cell: what a person plainly meant is understood, the rest refused in words. The
-first must never pass what the second would refuse.
+It first tries to prove in a few C calls that the whole column is good. Only if that fails does it
+look at each cell: what a person plainly meant is understood, the rest is refused in words. The
+first step must never pass what the second would refuse.
 """
 
 import re
@@ -35,8 +35,7 @@ MOBILE = re.compile(r"(?:\+?[0-9]{3,15})?")
 COUNT = re.compile(r"[0-9]{1,9}")
 MOST_COUNT = 10**9 - 1
 MEMO_LENGTH = 2000
-# Signs of a cell in which more than text is looked for: finding the forms of Unicode in a long one
-# takes a process for minutes.
+# Normalizing the Unicode of a longer cell would take minutes.
 MOST_SIGNS = 2 * MEMO_LENGTH
 USERNAME = Customer._meta.get_field("username")
 USERNAME_LENGTH = USERNAME.max_length or 0
@@ -52,27 +51,25 @@ NO = (
     *("否", "不", "不是", "停用", "禁用", "无效", "注销", "关", "\u2610", "\u274c"),
     *("falsch", "nein", "faux", "non", "нет", "いいえ", "0.0", "unchecked"),
 )
-# An empty cell: as it is.
 WORDS: dict[str, bool | None] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False), "": None}
 
-# How people say that there is nothing.
+# How people write that there is nothing, and how programs do.
 NOTHING = ("-", "--", "\u2013", "\u2014", "/", "n/a", "na", "none", "无", "没有")
-# And programs; a number that is none is no amount.
 UNSAID = (*NOTHING, "nan", "null", "(null)", "<na>", "\\n")
-# How spreadsheets say that they could not work out a cell, and that a column is too narrow.
+# A spreadsheet could not work out the cell, or its column is too narrow.
 SPREADSHEET_ERROR = re.compile(
     "#(?:N/A|NV|##+|GETTING_DATA|NAME[?]|NOM[?]|"
     "(?:REF|VALUE|DIV/0|NUM|NULL|SPILL|CALC|FIELD|BUSY|CONNECT|BLOCKED|UNKNOWN|UNCALCULATED|"
     "WERT|BEZUG|ZAHL|VALEUR|NOMBRE)!)"
 )
-# Of a long number, nothing but the beginning is left.
+# A long number of which only the beginning is left.
 DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
-# As programs write a column of whole numbers in which one is missing.
+# Programs write a column of whole numbers so if one is missing.
 DECIMAL = re.compile(r"[0-9]+\.0+")
 # `="00123"` is how a CSV tells a spreadsheet to keep the zeros.
 QUOTED_FORMULA = re.compile(r'="([^"]*)"')
 FORMULA = re.compile(r"=[A-Za-z]+[0-9(].*", re.DOTALL)
-# What the reading of a cell leaves around it: quotation marks that were quoted again.
+# Quotation marks that were quoted twice.
 QUOTED = re.compile(r"\"([^\"]+)\"|'([^']+)'|\u201c([^\u201c\u201d]+)\u201d")
 QUOTES = ("'", '"', "\u201c")
 MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -81,14 +78,14 @@ DATE = re.compile(
     rf"[0-9]{{1,2}}([/.])[0-9]{{1,2}}\1[0-9]{{2,4}}|[0-9]{{1,2}}-{MONTHS}(?:-[0-9]{{2,4}})?|"
     rf"{MONTHS}-[0-9]{{2}}|(?:[0-9]{{4}}年)?[0-9]{{1,2}}月(?:[0-9]{{1,2}}日)?"
 )
-# What a second row of titles says.
+# A second row of titles says so.
 REMARK_ALONE = "[(（](?i:required|optional|必填|选填|可选)[)）]"
-# Nobody is called so, but in the files of programs that know no name.
+# Programs write these for an unknown name; nobody is called so.
 NO_NAMES = ("n/a", "nan", "null", "(null)")
-# Of the numbers of a workbook.
+# For the numbers of a workbook.
 POINTS = DecimalSigns(chosen=".")
 LOST_LETTER = "\ufffd"
-# What names are looked at one by one for; and the signs of which all such names hold one.
+# Names that need a closer look, and signs of which each of them contains one.
 SUSPECT = re.compile(
     rf"[#='\"\u201c].*|[-/\u2013\u2014]+|(?i:n/a|nan|null)|\(null\)|{REMARK_ALONE}|"
     rf"[^{LOST_LETTER}]*{LOST_LETTER}.*|{DATE.pattern}|{DECIMAL.pattern}|"
@@ -139,7 +136,7 @@ def read_username(cell: str) -> str:
 
 
 def refuse_decimals(text: str) -> None:
-    """`10023.0` is the name or number 10023, if no zeros stood before it."""
+    """Raises ValidationError: `10023.0` is 10023 only if no zeros stood before it."""
     if text.endswith("0") and DECIMAL.fullmatch(text):
         raise ValidationError(_("A program turned this into a decimal: format the column as text."))
 
@@ -152,7 +149,7 @@ def refuse_dates(text: str) -> None:
 
 
 def is_harmless(text: str) -> bool:
-    """Nothing in it that the rule for names could find. Most of that is not printable."""
+    """Whether the rule for names finds nothing in it. Most of what it finds is not printable."""
     if not text.isprintable() or any(sign in text for sign in ("<", ">", "{{", "}}")):
         return False
     return text.isascii() or not FORBIDDEN.search(text)
@@ -166,7 +163,7 @@ def mobiles(cells: Sequence[str]) -> Parsed:
 
 
 def read_mobile(cell: str) -> str:
-    """Digits, with the + of a country's code; marks between them say nothing."""
+    """Digits, with the + of a country code; other marks are dropped."""
     typed = shorn(cell)
     number = typed if has_digit_beside(typed) else unicodedata.normalize("NFKC", typed)
     if number.lower() in UNSAID:
@@ -178,7 +175,7 @@ def read_mobile(cell: str) -> str:
         raise AmountError(AmountCode.DAMAGED)
     if found := NUMBER_OF_PHONE.fullmatch(number):
         number = found.group(1).replace(",", "")
-    # Outside its country +44 (0)20 is 4420, inside it is 020: 44020 is nobody's number.
+    # Abroad +44 (0)20 is 4420, at home 020; 44020 is nobody's number.
     elif not ((number.startswith("+") and "(0)" in number) or LONG_FRACTION.fullmatch(number)):
         number = PHONE_MARKS.sub("", number)
     MOBILE_FIELD.clean(number, None)
@@ -186,7 +183,7 @@ def read_mobile(cell: str) -> str:
 
 
 def references(cells: Sequence[str]) -> Parsed:
-    """Numbers of payments, each in one form; two that a spreadsheet damaged look like one."""
+    """Payment numbers in one form; two that a spreadsheet damaged can look the same."""
     if (
         all(map(PLAIN_NUMBER.fullmatch, cells))
         and len(max(cells, key=len, default="")) <= REFERENCE_LENGTH
@@ -213,7 +210,7 @@ def refuse_longer(text: str, most: int) -> None:
 
 
 def up_to(length: int) -> Parser:
-    """Any text of at most so many characters, without outer blanks, as forms keep it."""
+    """Text of at most `length` characters, without outer blanks, as forms keep it."""
 
     def parse(cells: Sequence[str]) -> Parsed:
         found = texts(cells)
@@ -260,8 +257,8 @@ def switches(cells: Sequence[str]) -> Parsed:
 
 
 def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = None) -> Parser:
-    """Money with at most so many digits before the point, as its text; `empty` stands for a cell
-    without any, None refuses it. What one cell leaves open, `signs` of the whole file may tell."""
+    """Money with at most `digits` digits before the point, as text. An empty cell gives `empty`, or
+    is refused if that is None. `signs` of the whole file decide what one cell leaves open."""
     shape = re.compile(rf"[0-9]{{1,{digits}}}(?:\.[0-9]{{1,2}})?")
 
     def parse(cells: Sequence[str], signs: DecimalSigns | None = None) -> Parsed:
@@ -302,7 +299,7 @@ def read_amount(cell: str, digits: int, signs: DecimalSigns) -> Decimal:
 
 
 def parse_open(text: str, signs: DecimalSigns) -> Decimal:
-    """An amount; where it may be two, by the file's decimal sign. Raises AmountError."""
+    """The amount; the file's decimal sign decides if it is ambiguous. Raises AmountError."""
     try:
         return parse_amount(text)
     except AmountError as error:
@@ -312,7 +309,7 @@ def parse_open(text: str, signs: DecimalSigns) -> Decimal:
 
 
 def counts(cells: Sequence[str]) -> Parsed:
-    """Whole numbers as int; 0 stands for one that is none."""
+    """Whole numbers as int; 0 for a cell that is refused."""
     if all(map(COUNT.fullmatch, cells)):
         return list(map(int, cells)), {}
     return read_each(cells, read_count, broken=0)
@@ -328,17 +325,15 @@ def read_count(cell: str) -> int:
 
 
 def texts(cells: Sequence[str]) -> list[str]:
-    """Cells as nothing but text, without the apostrophe that keeps spreadsheets from running
-    them."""
+    """Cells as plain text, without the apostrophe that keeps spreadsheets from running them."""
     if "'" not in "".join(cells):
         return list(map(str, cells))
     return list(map(unescape_formula, cells))
 
 
 def shorn(cell: str) -> str:
-    """A cell without what a spreadsheet put around it: outer blanks of every kind, an apostrophe,
-    a formula that only quotes. Raises ValidationError for what the spreadsheet failed to say, and
-    for what is longer than any cell of ours."""
+    """A cell without what a spreadsheet put around it: blanks, an apostrophe, a formula that only
+    quotes. Raises ValidationError for a spreadsheet's error and for a cell that is too long."""
     refuse_longer(cell, MOST_SIGNS)
     text = cell.strip()
     while text and text[0] != "\u00ad" and unicodedata.category(text[0]) == "Cf":
@@ -359,8 +354,8 @@ def shorn(cell: str) -> str:
 
 
 def read_each(cells: Sequence[str], read: Callable[[str], Any], broken: Any = "") -> Parsed:
-    """What `read` makes of each cell, and what it raises of it in words, by index; then `broken` is
-    the value."""
+    """What `read` makes of each cell; if it raises ValidationError, the words by index and `broken`
+    as the value."""
     values: list[Any] = []
     errors: dict[int, str] = {}
     for index, cell in enumerate(cells):

@@ -1,6 +1,6 @@
 """The header: which column is which, in English or Chinese, in any order.
 
-An unknown column is an error and never left out in silence: "mobil" would lose every number.
+An unknown column is an error and never skipped in silence: "mobil" would lose every number.
 """
 
 import re
@@ -14,20 +14,17 @@ from core.importing.detection import FileError
 from core.money import CURRENCIES
 from core.reasons import Code
 
-# What our own export says beside; an import leaves it out, so that an export can be changed and
-# come back.
+# An import skips these columns of our own export, so that an export can be edited and uploaded.
 EXPORTED = ("creator", "create date")
-# Ours, in the files of refused rows: what comes back mended may still carry them.
+# Our own columns in files of refused rows, which people mend and upload again.
 REMARKS = ("line", "reason")
 
 AMOUNTS = {"amount", "balance"}
-# Of a title, so many signs tell what it is.
+# Only the beginning of a title is looked at.
 TITLE_LENGTH = 200
 DECORATION = " *:.#'\"\u203b\u2217\u2605\u201c\u201d\u2018\u2019\u2191\u2193\u25b2\u25bc"
-# Divides words as a blank does.
 BLANKS = str.maketrans("_-.", "   ")
-# In which money an amount is, by up to three names: `US$`, `RMB/元`. What makes another number of
-# it, such as `万元`, is none.
+# The currency of an amount, by up to three names: `US$`, `RMB/元`. `万元` is none: it multiplies.
 MONEY = rf"(?:{CURRENCIES}|yuan|(?:us|hk|nt|cn|jp|[acrs])? ?[¥€$£])"
 MONIES = rf"{MONEY}(?:[ /,]*{MONEY}){{0,2}}"
 REMARK = re.compile(
@@ -37,7 +34,7 @@ REMARK = re.compile(
     re.IGNORECASE,
 )
 NUMBERING = re.compile(r"^[0-9]{1,2}(?:[.)] +|、 ?)")
-# Chinese has none: a title of two lines has one where they meet.
+# Chinese has no blanks; a title of two lines gets one where they meet.
 BLANK_IN_CHINESE = re.compile("(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 
 ALIASES = {
@@ -80,7 +77,7 @@ ALIASES = {
     "password": ("password", "passwd", "pwd", "密码"),
 }
 
-# What a cell of each holds, for people.
+# What a cell of each column holds, for people.
 HOLDS = {
     "username": gettext_lazy("the customer's username"),
     "mobile": gettext_lazy("digits, with or without a + in front"),
@@ -102,14 +99,14 @@ HOLDS = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of one file: field name -> its index, the header as it was written, and the
-    indexes of our own remarks and of columns without a title, which must be empty."""
+    """The columns of one file: the index of each field, the header as written, and the indexes of
+    our own remarks and of columns without a title, which must be empty."""
 
     header: Sequence[str]
     places: Mapping[str, int]
     remarks: frozenset[int] = frozenset()
     nameless: Sequence[int] = ()
-    # Whether it has columns that our own export says beside.
+    # Whether it has the extra columns of our own export.
     is_export: bool = False
 
     @property
@@ -117,11 +114,11 @@ class Layout:
         return len(self.header)
 
     def name_at(self, index: int) -> str:
-        """The field of a column; "" where it has none."""
+        """The field of a column; "" if it has none."""
         return next((name for name, place in self.places.items() if place == index), "")
 
     def is_header(self, row: Sequence[str]) -> bool:
-        """Whether a row says how its columns are called and nothing else."""
+        """Whether a row holds the titles of its columns and nothing else."""
         places = self.places.items()
         told = [(name, index) for name, index in places if index < len(row) and row[index]]
         if len(told) == 1:
@@ -129,7 +126,7 @@ class Layout:
         return all(KNOWN.get(plain(row[index])) == name for name, index in told)
 
     def cells(self, rows: Sequence[Sequence[str]], name: str) -> list[str] | None:
-        """One column of rows that all have this width. Returns None where there is none."""
+        """One column of rows of equal width; None if the file does not have it."""
         index = self.places.get(name)
         return None if index is None else [row[index] for row in rows]
 
@@ -138,12 +135,12 @@ class Layout:
         return [cell for index, cell in enumerate(row) if index not in self.remarks]
 
     def title(self, name: str) -> str:
-        """A field's column as the file calls it; the field's own name where the file has none."""
+        """A field's column as the file calls it, else the field's own name."""
         return self.header[self.places[name]] if name in self.places else name
 
 
 def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> Layout:
-    """Raises FileError that names every column that is wrong."""
+    """Raises FileError that names every wrong column."""
     taken = {*required, *optional, *REMARKS}
     places: dict[str, int] = {}
     unknown: list[str] = []
@@ -180,8 +177,8 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
 
 
 def plain(title: str) -> str:
-    """A title without what does not tell columns apart: case, width, blanks, underscores, stars,
-    what is not seen, and the remark that it is required."""
+    """A title without case, width, blanks, underscores, stars, invisible signs, and the remark that
+    it is required."""
     seen = "".join(mark for mark in title[:TITLE_LENGTH] if unicodedata.category(mark) != "Cf")
     text = unicodedata.normalize("NFKC", seen).casefold()
     text = NUMBERING.sub("", " ".join(text.split()))
@@ -194,7 +191,7 @@ def is_known(title: str) -> bool:
 
 
 def is_any_header(row: Sequence[str]) -> bool:
-    """Whether it names columns of ours, the customer's among them, and holds nothing else."""
+    """Whether it holds only titles of ours, the customer's among them."""
     names = [KNOWN.get(plain(cell), "") for cell in row if cell.strip()]
     return len(names) > 1 and "username" in names and all(names)
 

@@ -1,10 +1,9 @@
 """Customers with opening balances: `username,mobile,balance,active,memo`.
 
-An opening balance is a ledger entry of the kind adjustment, since nothing was paid today: the
-office's takings count top-ups. So it takes the right to adjust balances. Its reference names the
-customer, so that nobody ever gets two, whatever is uploaded how often. A customer who is there
-already gets no money by a file, unless the import that made them was undone: then a file may make
-them anew.
+An opening balance is an adjustment in the ledger, not a top-up: nothing was paid today. So it takes
+the right to adjust balances. Its reference names the customer, so nobody ever gets two, however
+often a file is uploaded. A file gives existing customers no money, unless the import that made them
+was undone: then it may make them again.
 """
 
 from array import array
@@ -52,7 +51,7 @@ from core.ordering.topping_up import limit_error
 from core.permissions import RIGHT_TO_BOOK, Right, may
 from core.reasons import Code, Reason, translate
 
-# What a file may say of a customer who is there already.
+# What a file may change of an existing customer.
 FIELDS = ("mobile", "active", "memo")
 LONG_NUMBER = 12  # digits: spreadsheets show a power of ten
 Kind = ImportedRows.Kind
@@ -60,14 +59,14 @@ Kind = ImportedRows.Kind
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A customer who is there already, as far as a file can say something about them."""
+    """What a file can say about an existing customer."""
 
     pk: int
     mobile: str
     active: bool
     memo: str
     balance: Decimal
-    # Made by an import that was undone, and switched off since.
+    # Made by an import that was undone, and inactive since.
     undone: bool = False
 
 
@@ -87,7 +86,7 @@ class CustomerRows(RowImporter):
 
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
-        # Balances that an export says otherwise than they stand, and numbers without their zeros.
+        # Exported balances that differ from today's, and numbers without their zeros.
         self.differing, self.cut = Understood(), Understood()
 
     @property
@@ -120,8 +119,7 @@ class CustomerRows(RowImporter):
             self.keep_written(Kind.FIELD_CHANGES, [change.pk for change in changes])
 
     def _drop_forbidden_openings(self, batch: Batch, known: Mapping[str, Known]) -> None:
-        """Those of new customers that are too large, or that the uploader may not book, or not
-        alone."""
+        """Refuse opening balances that are too large or that the uploader may not book (alone)."""
         names, balances = batch.values["username"], batch.values.get("balance", ())
         highest = max(map(Decimal, balances), default=Decimal(0))
         if highest <= (MAX_CREDITED if self._books and self._limit is None else 0):
@@ -145,8 +143,7 @@ class CustomerRows(RowImporter):
 
     @cached_property
     def _books(self) -> bool:
-        """Whether whoever uploaded the file may book what its rows book. Nobody did where a command
-        of the host reads it without a name."""
+        """Whether the uploader may book these rows. A command on the host needs no user."""
         user = self.job.creator
         return user is None or may(user, RIGHT_TO_BOOK[self.books.name])
 
@@ -157,7 +154,7 @@ class CustomerRows(RowImporter):
     def _compared(
         self, batch: Batch, known: Mapping[str, Known], openings: Mapping[int, Decimal]
     ) -> Plan:
-        """Tell new customers from those who are there, and those from what the file says."""
+        """Tell new customers from existing ones, and what is stored from what the file says."""
         plan = Plan(batch)
         faults: dict[int, list[RowError]] = {}
         names = batch.values["username"]
@@ -195,7 +192,7 @@ class CustomerRows(RowImporter):
         return plan
 
     def _after(self, row: Mapping[str, Any], customer: Known) -> tuple[str, bool, str]:
-        """What the row asks for; columns that the file has not, and an empty `active`, stay."""
+        """What the row asks for; a missing column and an empty `active` change nothing."""
         name, active = row["username"], row.get("active")
         mobile = self._whole(name, customer.mobile, row.get("mobile", customer.mobile))
         memo = self._whole(name, customer.memo, row.get("memo", customer.memo))
@@ -205,8 +202,8 @@ class CustomerRows(RowImporter):
         return mobile, before if active is None else active, memo
 
     def _whole(self, name: str, before: str, said: str) -> str:
-        """What a cell says, or what was there before where a spreadsheet left that of it: digits
-        without the zeros in front, or as a power of ten."""
+        """The cell, or the stored digits if a spreadsheet damaged them: no zeros in front, or a
+        power of ten."""
         if not (said and said != before and before.isdigit() and is_left_of(before, said)):
             return said
         self.cut.add(Understood(1, [f"{name} {before} ≠ {said}"]))
@@ -215,8 +212,8 @@ class CustomerRows(RowImporter):
     def _money_errors(
         self, batch: Batch, index: int, customer: Known, opening: Decimal | None
     ) -> list[RowError]:
-        """The file may repeat the opening balance that it gave, or the balance that stands, and
-        gives no other. What an export says of it may be of another day."""
+        """A file may repeat the opening balance it gave, or the current balance, but give no other.
+        An export may show the balance of another day."""
         if "balance" not in batch.values:
             return []
         said = Decimal(batch.values["balance"][index])
@@ -234,13 +231,13 @@ class CustomerRows(RowImporter):
         return [batch.fault(index, "balance", reason % params)]
 
     def _was_shown(self, change: tuple[str, ...]) -> bool:
-        """Whether the check told somebody of this change."""
+        """Whether the check showed this change to somebody."""
         place = bisect_left(self._shown, hash(change))
         return self._shown[place : place + 1] == array("q", [hash(change)])
 
     @cached_property
     def _shown(self) -> "array[int]":
-        """Of each change that the check told, eight bytes."""
+        """Eight bytes for each change that the check showed."""
         return array("q", sorted(map(hash, map(tuple, store.rows_of(self.job, store.CHANGES)))))
 
     def _exists(self, batch: Batch, index: int, different: list[Difference]) -> RowError:
@@ -272,7 +269,7 @@ class CustomerRows(RowImporter):
         return f"opening balance, import {self.job.pk}"
 
     def _revive(self, revived: Sequence[tuple[Known, tuple[Any, ...], Decimal]]) -> None:
-        """Customers of an import that was undone, as if they were new."""
+        """Make customers of an undone import as if they were new."""
         ids = [customer.pk for customer, _after, _opening in revived]
         undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
         Customer.objects.update_columns(
@@ -304,8 +301,8 @@ class CustomerRows(RowImporter):
 
 
 def is_left_of(digits: str, said: str) -> bool:
-    """Whether a spreadsheet shows these digits so: without zeros in front, and of a long number the
-    first, rounded or cut off."""
+    """Whether a spreadsheet shows these digits so: without zeros in front, or a long number rounded
+    or cut off."""
     if said[DIGITS_KEPT:] and said.isdigit() and not said[DIGITS_KEPT:].strip("0"):
         said = f"{Decimal(said):.14E}"
     if len(digits) < LONG_NUMBER or not cells.DAMAGED_NUMBER.fullmatch(said):
@@ -316,8 +313,7 @@ def is_left_of(digits: str, said: str) -> bool:
 
 
 def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
-    """By index, rows in which a sheet adds up the others, or notes on them: no customer is called
-    so."""
+    """By index, rows that add up the others or are notes on the table: no customer is called so."""
     names = batch.values["username"]
     total = _("This is a total row; if a customer really has this name, add them by hand.")
     note = _("This is a note on the table; if a customer really has this name, add them by hand.")
@@ -327,15 +323,15 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
 
 
 def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
-    """By index, new names that are a customer's but for case or form."""
+    """By index, new names that differ from a customer's only in case or form."""
     new = {index: name for index, name in enumerate(batch.values["username"]) if name not in known}
     twins = twins_of(list(new.values()))
     return {index: name_taken(twins[name]) for index, name in new.items() if name in twins}
 
 
 def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:
-    """One query for all names of a block. `lock`: nobody changes them until commit, so that what is
-    written of them is not what they said before an undoing."""
+    """One query for all names of a block. `lock` them until commit: otherwise an undoing could
+    change them before they are written."""
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by()
     if lock:
         rows = rows.select_for_update().order_by("pk")
@@ -349,8 +345,8 @@ def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:
 
 
 def switched_off_by_hand(undone: set[int]) -> set[int]:
-    """Of customers whose imports were undone, those whom somebody switched off, or on, since; and
-    whom a form had switched off before, so that the undoing found nothing to do."""
+    """Customers of undone imports whom somebody switched on or off since, or had switched off
+    before, so that the undoing had nothing to do."""
     if not undone:
         return set()
     moments = ImportedRows.objects.moments_undone(Kind.CUSTOMERS, undone)
@@ -362,7 +358,7 @@ def switched_off_by_hand(undone: set[int]) -> set[int]:
 
 
 def opening_balances(ids: Sequence[int]) -> dict[int, Decimal]:
-    """By id, those of these customers that stand."""
+    """The opening balances that stand, by customer id."""
     undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
     references = [Fact.OPENING.of(pk, undone[pk]) for pk in ids]
     entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by()
@@ -371,7 +367,7 @@ def opening_balances(ids: Sequence[int]) -> dict[int, Decimal]:
 
 def differences_of(customer: Known, after: tuple[Any, ...]) -> list[Difference]:
     before = (customer.mobile, customer.active, customer.memo)
-    if before == after:  # as a rule: a file that was uploaded before
+    if before == after:  # the rule: a file that was uploaded before
         return []
     return [
         Difference(customer.pk, field, old, new)

@@ -1,5 +1,5 @@
-"""Which decimal sign the amounts of a file have: one answer for all of it, however many blocks it
-is read in. The check keeps its answer for the import."""
+"""Which decimal sign a file's amounts have: one answer for the whole file, however many blocks it
+has. The check keeps its answer for the import."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from core.money import decimal_signs_of
 
 @dataclass(slots=True)
 class DecimalSigns:
-    """`chosen`: by a person; "" where nobody did. `found`: what the whole file shows, "" where it
-    does not or contradicts itself; None while it is read for the first time. Then the blocks so far
-    answer, and `answers` tells whether all agree with the whole file."""
+    """`chosen`: by a person, or "". `found`: by the whole file, "" if it does not show one or
+    contradicts itself, None during the first reading. Until then the blocks so far answer, and
+    `answers` shows whether all these answers agree with the whole file."""
 
     chosen: str = ""
     found: str | None = None
@@ -20,23 +20,23 @@ class DecimalSigns:
     answers: set[str] = field(default_factory=set)
 
     def see(self, texts: Sequence[str]) -> None:
-        """Amounts, typed by the file's hand."""
+        """Look at amounts that a person typed."""
         if self.found is None:
             self.seen |= decimal_signs_of(texts)
 
     def see_points(self, cells: Sequence[str]) -> None:
-        """Amounts of a column that has no marks but points before one or two decimals."""
+        """Look at amounts without any mark but a point before one or two decimals."""
         typed = (cell for cell in cells if not isinstance(cell, Number))
         if self.found is None and any("." in cell for cell in typed):
             self.seen.add(".")
 
     def answer(self, text: str) -> str:
-        """Of an amount that may be two; "" where only a person can tell."""
+        """The decimal sign of an ambiguous amount; "" if only a person can tell."""
         if self.chosen:
             return self.chosen
         shown = self.shown
         self.answers.add(shown)
-        # Others tell that a mark groups; that it divides `1.000` only a person can tell.
+        # Other cells can show that a mark groups, but not that it divides `1.000`.
         return shown if shown not in text else ""
 
     @property
@@ -46,6 +46,6 @@ class DecimalSigns:
         return min(self.seen) if len(self.seen) == 1 else ""
 
     def settle(self) -> bool:
-        """When the whole file was read: whether some of it was read otherwise than it says."""
+        """After the whole file: whether some of it was read with another sign."""
         self.found = self.shown
         return bool(self.answers - {self.found})

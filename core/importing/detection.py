@@ -1,7 +1,7 @@
 """What kind of file is this? Read once, as bytes, before anything looks at rows.
 
-Everything that makes a file unreadable as a whole ends here in one FileError whose reason tells a
-clerk what to do; nothing has been written then.
+A file that cannot be read at all ends here in one FileError that tells a clerk what to do, before
+anything is written.
 """
 
 import codecs
@@ -19,20 +19,20 @@ from core.importing.encodings import NAMES, Guess, guess_encoding
 from core.reasons import Code, Reason
 
 CHUNK = 1 << 16
-# No row of ours is near it; a file without line ends is no table.
+# Far longer than any row of ours; a file without line ends is no table.
 MAX_LINE_BYTES = 1 << 20
 BOM = codecs.BOM_UTF8
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# Tables of equal rows pack well; what unpacks to more than this was made to.
+# Tables of equal rows pack well; a ratio or size above this was made on purpose.
 MOST_UNPACKED, MOST_RATIO = 8 << 20, 100
 PARTS = 5_000
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-# How the workbooks begin that are older than OLE; some programs write them to this day.
+# Workbooks older than OLE begin so; some programs still write them.
 OLDER_EXCEL = (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0", b"\t\b\b\0", b"\t\b\x10\0")
-# What an encrypted workbook calls its contents, in an OLE file's list.
+# The contents of an encrypted workbook, in an OLE file's list.
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-# Files of other kinds by how they begin, for the sentence that says so.
+# How files of other kinds begin, so that the refusal can name them.
 OTHER_KINDS = (
     (b"%PDF", "PDF"),
     (b"{\\rtf", "RTF"),
@@ -45,12 +45,12 @@ OTHER_KINDS = (
     (b"MIME-Version:", "MHTML"),
 )
 MARKUP = re.compile(rb"\s*<[?!a-z]", re.IGNORECASE)
-# Lines with foreign letters that are looked at for their encoding.
+# How many lines with foreign letters are looked at to find the encoding.
 SAMPLE_LINES, SAMPLE_BYTES = 400, 1 << 16
-# Where a line can be cut: no encoding has these inside of a character.
+# A line can be cut here: no encoding has these bytes inside a character.
 WHOLE = re.compile(rb".*[\x01-\x2f]", re.DOTALL)
-# Three-byte characters: GB18030 text does not look like them by chance, as it does like two-byte
-# ones, so that a bad byte after them is a bad byte in UTF-8.
+# Three-byte characters: GB18030 text can look like two-byte ones by chance, but not like these. A
+# bad byte after them is bad UTF-8.
 SURELY_UTF8 = re.compile("[\u0800-\uffff]")
 
 
@@ -67,7 +67,7 @@ class FileError(Exception):
 @dataclass(frozen=True, slots=True)
 class DetectedFile:
     """`encoding` is "xlsx" or a codec's name; `lines` counts line ends, an estimate of rows; a
-    `guess` is for somebody to look at."""
+    person should look at a `guess`."""
 
     encoding: str
     sha256: str
@@ -78,8 +78,8 @@ class DetectedFile:
 def detect_file(
     path: Path, *, max_bytes: int, chosen: str = "", familiar: Collection[str] = ()
 ) -> DetectedFile:
-    """Raises FileError where the file cannot be taken at all. `chosen` is the encoding a person
-    says it has; `familiar` are words that tell the encoding of a file that has them."""
+    """Raises FileError if the file cannot be taken. `chosen` is the encoding that a person named;
+    `familiar` words reveal the encoding."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def detect_file(
         start = file.read(CHUNK)
         file.seek(0)
         if start[:4] == ZIP:
-            # Opened where it is read only: core/importing/workbook_process.py.
+            # core/importing/workbook_process.py opens it.
             return DetectedFile("xlsx", digest_of(path), 0)
         if start[:4] in UTF32 or start[:12].count(0) == 9:
             raise FileError.of(Code.FILE_OF_OTHER_KIND, kind="UTF-32")
@@ -108,7 +108,7 @@ def detect_file(
 
 
 def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
-    """Raises FileError that says what it is and what to do."""
+    """Raises FileError that names the kind and says what to do."""
     if start[:4] == OLE:
         with mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
             is_encrypted = whole.find(ENCRYPTED) >= 0
@@ -125,7 +125,7 @@ def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
 
 
 def wide_encoding(start: bytes) -> str:
-    """UTF-16 by its mark, or by the empty halves of its plain letters; "" for what is not."""
+    """UTF-16 by its mark, or by the empty halves of ASCII letters; else ""."""
     if start[:2] in UTF16:
         return "utf-16"
     even, odd = start[0::2], start[1::2]
@@ -136,7 +136,7 @@ def wide_encoding(start: bytes) -> str:
 
 
 def wide_lines(file: BinaryIO, encoding: str) -> int:
-    """Raises FileError where it cannot be decoded."""
+    """Raises FileError if it cannot be decoded."""
     refuse_undecodable(file, encoding)
     file.seek(0)
     mark = "\n".encode("utf-16-be" if encoding == "utf-16-be" else "utf-16-le")
@@ -144,7 +144,7 @@ def wide_lines(file: BinaryIO, encoding: str) -> int:
 
 
 def digest_of(path: Path) -> str:
-    """Raises FileError where the file is gone."""
+    """Raises FileError if the file is gone."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -173,7 +173,7 @@ def measure_text(file: BinaryIO) -> tuple[str, int]:
 
 
 def encoding_of(file: BinaryIO, familiar: Collection[str]) -> tuple[str, Guess | None]:
-    """UTF-8 with or without its mark, else the likeliest that explains every byte."""
+    """UTF-8 with or without its mark, else the likeliest encoding that explains every byte."""
     file.seek(0)
     marked = file.read(len(BOM)) == BOM
     bad_line = first_undecodable(file, "utf-8")
@@ -191,8 +191,7 @@ def encoding_of(file: BinaryIO, familiar: Collection[str]) -> tuple[str, Guess |
 
 
 def foreign_lines(file: BinaryIO) -> list[bytes]:
-    """The first lines that are not plain ASCII, whatever ends them, of one that is long its
-    beginning."""
+    """The first lines that are not ASCII, cut if they are long."""
     file.seek(0)
     text = TextIOWrapper(file, "latin-1")  # a sign for each byte
     found: list[bytes] = []
@@ -209,7 +208,7 @@ def foreign_lines(file: BinaryIO) -> list[bytes]:
 
 
 def beginning(line: bytes, most: int) -> bytes:
-    """Of a line, at most so many bytes that end with a whole character; b"" where none do."""
+    """At most `most` bytes of a line, ending with a whole character; b"" if that is impossible."""
     if len(line) <= most:
         return line
     whole = WHOLE.match(line, 0, most)
@@ -223,8 +222,8 @@ def refuse_undecodable(file: BinaryIO, encoding: str) -> None:
 
 
 def first_undecodable(file: BinaryIO, encoding: str) -> tuple[int, bool] | None:
-    """The first line that cannot be decoded, and whether what came before it surely was UTF-8;
-    None when all can."""
+    """The first line that cannot be decoded, and whether the text before it was surely UTF-8; None
+    if all can be decoded."""
     file.seek(0)
     decoder = codecs.getincrementaldecoder(encoding)()
     lines, is_utf8 = 0, False
@@ -248,11 +247,11 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def check_workbook(path: Path, max_unpacked: int) -> None:
-    """Refuse zip bombs before any of it is unpacked; its XML: core/importing/parts.py."""
+    """Refuse zip bombs before anything is unpacked; core/importing/parts.py limits the XML."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            # No more than these sizes is ever unpacked: zipfile stops where they say.
+            # zipfile never unpacks more than these sizes.
             unpacked = sum(member.file_size for member in members)
             if unpacked > max_unpacked:
                 raise FileError.of(Code.WORKBOOK_TOO_LARGE, most=max_unpacked >> 20)

@@ -1,7 +1,7 @@
 """Which names appear twice in a file of any length, in eight bytes per name.
 
-A set of a million names is 100 MB. Sorted blocks of hashes are 8 MB and find every repetition;
-names that merely share a hash are told apart afterwards by the caller.
+A set of a million names takes 100 MB, sorted blocks of hashes 8 MB. They find every repetition; the
+caller then tells apart names that merely share a hash.
 """
 
 from array import array
@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from itertools import chain, compress, islice
 from operator import eq
 
-# Compared so many parts of the hashes' range after another, to hold few at a time.
+# The range of hashes is compared in parts, so that few are held at a time.
 PARTS = 16
 LOWEST = -(1 << 63)
 STEP = (1 << 64) // PARTS
 
 
 class DuplicateFinder:
-    """Hashes of strings: meant for this process alone, Python salts them."""
+    """Hashes of strings, only for this process: Python salts them."""
 
     def __init__(self) -> None:
         self._blocks: list[array[int]] = []

@@ -1,6 +1,5 @@
-"""In which encoding is a text that is not UTF-8? That it can be decoded proves nothing: any bytes
-can be GB18030 by chance. What its foreign words look like decides, and the person who knows them is
-shown them.
+"""Which encoding does a text have that is not UTF-8? That it can be decoded proves nothing: any
+bytes can be GB18030 by chance. Its foreign words decide, and the person who knows them sees them.
 """
 
 import re
@@ -11,12 +10,12 @@ from functools import cache
 
 from charset_normalizer import from_bytes
 
-# The likeliest first: the first of equals is taken.
+# The likeliest first; of equals the first wins.
 ENCODINGS = (
     *("gb18030", "big5", "cp1252", "cp1250", "cp1251", "cp1254", "cp932"),
     *("cp949", "euc_jp", "koi8_r", "cp866", "mac_roman", "cp850"),
 )
-# What a person may choose, and how people call it.
+# What a person may choose, under the usual names.
 NAMES = {
     "utf-8": "UTF-8",
     "gb18030": "GB18030 (简体中文)",
@@ -36,10 +35,10 @@ NAMES = {
     "utf-16-le": "UTF-16 LE",
     "utf-16-be": "UTF-16 BE",
 }
-# Those that a file of bytes may be said to have.
+# What a person may choose for a text.
 TEXT_ENCODINGS = ("utf-8", *ENCODINGS)
 PLAUSIBLE, SURELY = 0.5, 0.9
-# Nearer than this to the best, another encoding makes its words doubtful.
+# If another encoding comes as near as this to the best, its words are doubtful.
 NEAR = 0.15
 MOST_CHAOS = 0.05
 WORDS_SHOWN = 5
@@ -50,18 +49,18 @@ CENTRAL = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťú�
 TURKISH = WESTERN | frozenset("şğıŞĞİ")
 LETTERS = {"cp1250": CENTRAL, "cp1254": TURKISH}
 CYRILLIC = {"cp1251", "koi8_r", "cp866"}
-# In which a foreign blank is common, as between thousands and beside Chinese signs.
+# In these a foreign blank is common, between thousands and beside Chinese signs.
 WITH_BLANKS = ("gb18030", "cp1252")
 VOWELS = frozenset("аеёиоуыэюяієїАЕЁИОУЫЭЮЯІЄЇ")
 FEW_LETTERS, LEAST_VOWELS = 6, 0.2
-# Of names, companies and what offices write.
+# Common in names, companies and office words.
 KOREAN = frozenset(
     "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민류나진지엄채원천방공현"
     "함변염여추도소석선설마길연위표명기반왕금옥육인맹제모은수영철희호준경미상동재태용훈혜숙자순식회사국울"
     "부산대객테스트가다라바아카타파보내무역점행광리안학교님"
 )
 FEW_SYLLABLES, MOST_COMMON, KNOWN_AS = 3, 0.75, 0.5
-# Sure in whatever encoding they come about: an amount, and words as word processors write them.
+# Certain in any encoding: amounts, and words as word processors write them.
 TYPED = re.compile(
     "[0-9]*[€£¥￥][0-9]*|“?(?:[A-Za-z]’)?[A-Za-z0-9]+(?:’(?:s|t|d|m|ll|re|ve))?”?", re.IGNORECASE
 )
@@ -72,7 +71,7 @@ DASHES = frozenset("’‘“”–—…«»„·•€£¥©®°№")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """`words` as they read in it, the doubtful ones first."""
+    """`words` as they read in this encoding, doubtful ones first."""
 
     encoding: str
     words: Sequence[str]
@@ -81,8 +80,8 @@ class Guess:
 def guess_encoding(
     lines: Sequence[bytes], can_decode: Callable[[str], bool], familiar: Collection[str]
 ) -> Guess | None:
-    """The likeliest encoding of lines that hold foreign letters; None where nothing is plausible.
-    `can_decode` looks at the whole file; `familiar` are words that such files are full of."""
+    """The likeliest encoding of lines with foreign letters; None if none is plausible. `can_decode`
+    tries the whole file; `familiar` words are common in such files."""
     scores: dict[str, float] = {}
     words: dict[str, list[str]] = {}
     for encoding in ENCODINGS:
@@ -105,15 +104,14 @@ def guess_encoding(
 
 
 def is_korean(words: Sequence[str]) -> bool:
-    """Whether most of it are syllables of which Korean names are made: Chinese signs are rare ones
-    where they are read so."""
+    """Whether most signs are syllables of Korean names; Chinese read as Korean has rare ones."""
     marks = "".join(words)
     common = sum(mark in KOREAN for mark in marks)
     return len(marks) >= FEW_SYLLABLES and common >= MOST_COMMON * len(marks)
 
 
 def library_guess(lines: Sequence[bytes], can_decode: Callable[[str], bool]) -> Guess | None:
-    """Of the many encodings that are rare here."""
+    """Try the many encodings that are rare here."""
     for match in from_bytes(b"\n".join(lines), cp_exclusion=["utf_7", *ENCODINGS]):
         if match.chaos <= MOST_CHAOS and match.coherence > 0 and can_decode(match.encoding):
             texts = [line.decode(match.encoding) for line in lines]
@@ -132,8 +130,8 @@ def foreign_words(texts: Sequence[str]) -> list[str]:
 
 
 def plausibility(words: Sequence[str], encoding: str, familiar: Collection[str]) -> float:
-    """From 0 to 1, long words weighing more; words that such files are full of are proof. Where all
-    that is foreign is a blank there are none."""
+    """From 0 to 1; long words weigh more, and a familiar word is proof. There are no words if the
+    only foreign sign is a blank."""
     if not words and encoding in WITH_BLANKS:
         return 1
     if any(word in familiar for word in words):
@@ -146,8 +144,8 @@ def plausibility(words: Sequence[str], encoding: str, familiar: Collection[str])
 
 
 def is_cyrillic(text: str, encoding: str, score: float) -> bool:
-    """Whether so many letters are vowels as in people's names: of Greek and Hebrew read so, fewer
-    are. Encodings that are rare by now have to fit, and letters without case are none of KOI8's."""
+    """Whether as many letters are vowels as in people's names: Greek and Hebrew read so have fewer.
+    Encodings rare by now must fit well, and KOI8 does not count without lower case."""
     letters = [mark for mark in text if mark.isalpha()]
     vowels = sum(mark in VOWELS for mark in letters)
     if encoding != "cp1251" and (score < SURELY or (encoding == "koi8_r" and text.isupper())):
@@ -186,8 +184,8 @@ def is_mixture(word: str, scripts: set[str]) -> bool:
 
 
 def is_stray(letters: str, word: str) -> bool:
-    """A letter or a quotation mark alone, or two letters beside digits, as a currency's sign reads
-    in another encoding."""
+    """A lone letter or quotation mark, or two letters beside digits: a currency sign read in
+    another encoding."""
     is_short = len(letters) <= (1 if letters == word else 2)
     return is_short and (letters.isalpha() or letters in QUOTES)
 
@@ -208,7 +206,7 @@ def script_of(mark: str) -> str:
 
 @cache
 def mark_score(mark: str, encoding: str) -> float:
-    """How much a sign is at home in texts of this encoding."""
+    """How common a sign is in texts of this encoding."""
     kind = unicodedata.category(mark)
     if kind in ("Cc", "Cn", "Co", "Cs", "Cf"):
         return 0
@@ -221,7 +219,7 @@ def mark_score(mark: str, encoding: str) -> float:
     return 1 if mark in LETTERS.get(encoding, WESTERN) else 0.3
 
 
-# The leading bytes of what is common in each, and its codec.
+# The leading bytes of common signs in each, and its codec.
 EASTERN = {
     "gb18030": ("gb2312", range(0xB0, 0xD8)),
     "big5": ("big5", range(0xA4, 0xC7)),

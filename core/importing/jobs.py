@@ -1,9 +1,8 @@
-"""A job's run: claim it, check its file or import it, and leave it where the next run goes on.
+"""A job's run: claim it, check its file or import it, and leave it where the next run can go on.
 
-Checking writes nothing but the job's own report. Importing is either one transaction for all rows,
-or one for each block together with the job's `done`; whoever claims the job after a crash goes on
-there. The database may have changed since the check, so every block is checked again before it is
-written.
+Checking writes only the job's own report. An import is one transaction for all rows, or one for
+each block together with the job's `done`, where the next run goes on after a crash. The database
+may have changed since the check, so each block is checked again before it is written.
 """
 
 import csv
@@ -60,7 +59,7 @@ IMPORTERS: Mapping[int, type[RowImporter]] = {
     ImportJob.Kind.CHARGES: TopUpRows,
     ImportJob.Kind.ORDERS: OrderRows,
 }
-# They tell the encoding of a file that has them.
+# A file that has them is in the encoding in which they read so.
 FOREIGN_TITLES = frozenset(title for title in KNOWN if not title.isascii())
 TRIES = 3
 MOST_ALIKE = 10_000
@@ -78,8 +77,8 @@ def run(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: OnProgress = lambda rows, total: None,
 ) -> None:
-    """Do what is due for a job; nothing where another process has it. `on_progress` gets
-    rows done and rows in all, now and then."""
+    """Do what is due for a job; nothing if another process has it. `on_progress` gets, now and
+    then, rows done and rows in all."""
     job = ImportJob.claim(job_id)
     if job is None:
         return
@@ -119,13 +118,13 @@ def attempt(job: ImportJob, should_stop: Callable[[], bool], on_progress: OnProg
             logger.error(text, job.pk, error, extra=cause)
             job.release()
             return
-        # Tried again it would end the same: a person is told at once, the log has the rest.
+        # A retry would end the same: tell a person at once; the log has the rest.
         logger.exception("import %s failed", job.pk)
         finish(job, ImportJob.Status.REFUSED, Reason.of(Code.OWN_ERROR))
 
 
 def refusal(job: ImportJob) -> Reason | None:
-    """Why nothing more may be done, or None. A right can be lost meanwhile."""
+    """Why nothing more may be done, or None. The creator can lose a right meanwhile."""
     if job.has_exhausted_attempts:
         return Reason.of(Code.FAILED_TOO_OFTEN)
     user = job.creator
@@ -135,7 +134,6 @@ def refusal(job: ImportJob) -> Reason | None:
 
 
 def have_prices_changed(job: ImportJob) -> bool:
-    """Whether the rows cost something else than the check said."""
     return job.kind == ImportJob.Kind.ORDERS and job.prices != PricePolicy.digest()
 
 
@@ -150,7 +148,7 @@ def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") 
 
 @dataclass
 class ImportRun:
-    """One pass or more over the file of a job that this process holds; `folder` has the file."""
+    """Reads the file of a job that this process holds, once or more; `folder` has the file."""
 
     job: ImportJob
     folder: Path
@@ -165,7 +163,7 @@ class ImportRun:
         self.decimal_signs = DecimalSigns(self.job.decimal_sign)
 
     def check(self) -> None:
-        """Hold the whole file against the rules and the database; write the report of errors."""
+        """Check the whole file against the rules and the database; write the report of errors."""
         job = self.job
         found = detect_file(
             self.upload,
@@ -191,7 +189,7 @@ class ImportRun:
             job.release(status=ImportJob.Status.CHECKED, notes=[note.as_json() for note in notes])
 
     def import_rows(self) -> None:
-        """Import, from where the last run got."""
+        """Import from where the last run stopped."""
         if digest_of(self.upload) != self.job.sha256:
             raise FileError.of(Code.FILE_CHANGED)
         self.decimal_signs.found = store.read(self.job, store.DECIMAL_SIGN).decode()
@@ -211,7 +209,7 @@ class ImportRun:
     def _check_pass(
         self, first_lines: Mapping[str, int], duplicates: DuplicateFinder | None
     ) -> tuple[dict[str, Any], list[Reason]]:
-        """Counts, by which prices, and what was made of the file."""
+        """Counts, prices and what was understood; and the notes for somebody to look at."""
         counts: Counter[str] = Counter()
         total = 0
         understood: dict[str, Understood] = {}
@@ -256,7 +254,6 @@ class ImportRun:
         return {**counts, "total": total, "prices": importer.prices}, notes
 
     def _first_lines(self, repeated: frozenset[int]) -> dict[str, int]:
-        """The line on which each key of these hashes appears first."""
         found: dict[str, int] = {}
         for importer, rows, lines in self._whole_rows():
             for key, line in zip(importer.keys(rows), lines, strict=True):
@@ -275,7 +272,7 @@ class ImportRun:
         return [list(group) for group in groups.values() if len(group) > 1]
 
     def _whole_rows(self) -> Iterator[tuple[RowImporter, list[Row], Sequence[int]]]:
-        """Of each block, the rows that have as many cells as the header, and their lines."""
+        """Rows with as many cells as the header, and their lines, block by block."""
         with self._table() as (table, importer):
             for block in table.blocks():
                 yield importer, *block.whole(len(table.header))
@@ -284,7 +281,7 @@ class ImportRun:
         counts: Counter[str] = Counter()
         done = rows = 0
         with transaction.atomic(), self._table() as (table, importer):
-            # The job's row is ours until commit: nobody takes the job over meanwhile.
+            # The job's row is locked until commit: nobody takes the job over meanwhile.
             self.job.record()
             for block in table.blocks():
                 plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
@@ -298,7 +295,7 @@ class ImportRun:
                 failpoint("after-block")
                 self._report_progress(done)
                 if rows == self.job.total:
-                    # A sheet may have borders down to its millionth row: others wait meanwhile.
+                    # A sheet may have borders down to its millionth row; others wait meanwhile.
                     break
             self.job.release(status=ImportJob.Status.DONE, end_date=Now(), done=done, **counts)
 
@@ -314,7 +311,7 @@ class ImportRun:
     def _import_block(
         self, block: Block, importer: RowImporter, first_lines: Mapping[str, int]
     ) -> None:
-        """One block's rows, those refused, and the step of the job, together or not at all."""
+        """Write one block's rows, its refused rows and the job's progress in one transaction."""
         job = self.job
         with transaction.atomic():
             plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
@@ -328,7 +325,7 @@ class ImportRun:
 
     @contextmanager
     def _table(self) -> Iterator[tuple[Table, RowImporter]]:
-        """Raises FileError where its rows would cost something else than the check said."""
+        """Raises FileError if prices have changed since the check."""
         importer = IMPORTERS[self.job.kind]
         with open_table(self.upload, self.job.encoding, self._go_on_reading) as table:
             layout = layout_of(table.header, importer.required, importer.optional)
@@ -338,7 +335,7 @@ class ImportRun:
             yield table, made
 
     def _report_progress(self, done: int) -> None:
-        """Say how far we are. Raises StoppedError where somebody asked to stop."""
+        """Raises StoppedError if somebody asked to stop."""
         now = time.monotonic()
         self._stop_if_asked()
         if now < self.reported + PROGRESS_SECONDS:
@@ -351,8 +348,8 @@ class ImportRun:
         self.on_progress(done, total)
 
     def _go_on_reading(self) -> None:
-        """Called as the file is read, whether rows come of it or not: keeps the lease, and ends
-        what takes too long. Raises StoppedError and FileError."""
+        """Called as the file is read, even if no rows come of it. Keeps the lease. Raises
+        StoppedError, and FileError if it takes too long."""
         self.job.keep_lease()
         now = time.monotonic()
         if now > self.asked + PROGRESS_SECONDS:
@@ -367,7 +364,7 @@ class ImportRun:
 
 
 def with_retries(step: Callable[[], None]) -> None:
-    """Somebody else may create a name between our look and our write; the next look sees it."""
+    """Somebody else may create a name between our look and our write; the next try sees it."""
     for _attempt in range(TRIES - 1):
         try:
             return step()

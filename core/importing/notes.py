@@ -1,4 +1,4 @@
-"""What was made of a file beyond its rows, said once for somebody to look at."""
+"""What was noted about a file as a whole, for somebody to look at."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ def note_on_repeats(job: ImportJob, number: int, examples: list[str]) -> list[Re
 
 
 def note_on_some(code: Code, number: int, examples: list[str]) -> list[Reason]:
-    """Some of so many rows, where there are any."""
+    """A note on `number` rows with examples, if there are any."""
     shown = examples[:REPEATS_SHOWN]
     more = ["…"] if number > len(shown) else []
     some = ", ".join([*shown, *more])

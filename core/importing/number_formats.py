@@ -1,8 +1,8 @@
-"""Numbers of a workbook as its sheet shows them: zeros and words in front, the dates among them.
+"""Numbers of a workbook as its sheet shows them, dates among them, with zeros and words in front.
 
-A number that shows `C0012` is no 12 of anybody's, and `5万` no five. What is shown beside an amount
-and does not change it, such as a currency, is left away. Of decimals there are as many as the
-format shows, rounded as spreadsheets do; a format that does not say leaves all.
+A number shown as `C0012` is not 12, and `5万` is not five. A currency beside an amount changes
+nothing and is dropped. A number has as many decimals as its format shows, rounded as spreadsheets
+do; all of them if the format does not say.
 """
 
 import re
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Self
 
 DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
-# What a format code holds beside its meaning: quoted text, escaped signs, colours and locales.
+# Quoted text, escaped signs, colours and locales of a format code.
 TRIMMINGS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 TOKEN = re.compile(r'"([^"]*)"|[\\!](.)|_.|\*.|(\[[^\]]*\])|(.)', re.DOTALL)
 MEANS_TIME = re.compile("[ymdhs]", re.IGNORECASE)
@@ -23,18 +23,17 @@ DECIMALS = {
     **dict.fromkeys((1, 3, 5, 6, 9, 37, 38, 41, 42), 0),
     **dict.fromkeys((2, 4, 7, 8, 10, 39, 40, 43, 44), 2),
 }
-# In a mask: a digit or 0, and a digit or nothing. No text of a workbook holds them.
+# In a mask: a digit or 0; a digit or nothing. No text of a workbook holds these signs.
 ZERO, DIGIT = "\x00", "\x01"
 PLACES = {"0": ZERO, "#": DIGIT, "?": DIGIT}
-# What a format may show without quotation marks.
 BARE = " -+()"
-# `0,` shows thousands: what is behind it says so of a number that is whole.
+# `0,` shows thousands, with a word behind it if it is honest.
 SCALED = re.compile(r"[0#?],+(?![0#?,])")
-# General, powers of ten, fractions, text: how many decimals they show, they do not say.
+# General, powers of ten, fractions and text do not say how many decimals they show.
 UNSAID = re.compile("[A-Za-z/@]")
 MINUS = ("-", "\u2212", "\u2013", "(")
 CURRENCIES = " $\u20ac\u00a3\u00a5\uffe5"
-# Words that make another number of the one in front.
+# Words that multiply the number before them.
 MULTIPLE = re.compile(
     "[百千万萬亿億%‰]|"
     r"\b(?:k|w|m|mn|mio|mln|mrd|bn|tsd|tys|lakh|lac|crore|thousands?|millions?|тыс|млн)\b",
@@ -44,20 +43,20 @@ LONGEST_CODE = 255
 FIRST_DAY, FIRST_DAY_OF_MACS = datetime(1899, 12, 30), datetime(1904, 1, 1)
 LAST_SERIAL = 2_958_466
 MOST_DIGITS = 30
-# From here on spreadsheets have lost the last digits, and show another number.
+# Spreadsheets lose the digits after these and show another number.
 DIGITS_KEPT = 15
 
 
 class Number(str):
-    """The digits of a cell that holds a number, as they are shown: a point in them divides and
-    never groups, whoever types texts beside it how."""
+    """The digits of a number as the sheet shows them: a point in them divides and never groups,
+    however people type texts beside it."""
 
-    # Nothing that the collector of garbage would have to look after: there are many.
+    # There are many: nothing for the garbage collector to look after.
     __slots__ = ()
 
 
 class RoundedNumber(Number):
-    """`exact`: before it was rounded."""
+    """`exact`: before rounding."""
 
     __slots__ = ("exact",)
     exact: str
@@ -70,9 +69,9 @@ class RoundedNumber(Number):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a format makes of a number: a date, percents, a `mask` that its digits go into, or a
-    `word` behind it that multiplies it. `decimals`: how many it shows at most; None: all.
-    `is_minus`: it shows what is above zero as if it were below."""
+    """What a format makes of a number: a date, percents, a `mask` for its digits, or a `word`
+    behind it that multiplies it. `decimals`: how many it shows at most; None: all. `is_minus`: it
+    shows positive numbers as negative."""
 
     is_date: bool = False
     is_percent: bool = False
@@ -83,7 +82,7 @@ class Shape:
 
     @property
     def is_plain(self) -> bool:
-        """Whether of a whole number it shows the digits and nothing else that counts."""
+        """Whether a whole number shows as its digits alone."""
         return not (self.is_date or self.is_percent or self.mask or self.word or self.is_minus)
 
 
@@ -92,7 +91,7 @@ PLAIN = Shape()
 
 @lru_cache(1024)
 def shape_of(number: str, code: str) -> Shape:
-    """Of a format, by its code, or by the number under which every spreadsheet knows it."""
+    """By the format's code, or by the number under which every spreadsheet knows it."""
     if not code:
         known = int(number) if number.isdigit() else 0
         return Shape(
@@ -109,7 +108,7 @@ def shape_of(number: str, code: str) -> Shape:
 
 
 def shape_of_digits(code: str) -> Shape:
-    """By the part for positive numbers."""
+    """From the part for positive numbers."""
     mask = bare = said = ""
     has_condition = False
     for quoted, escaped, bracket, sign in TOKEN.findall(code):
@@ -129,8 +128,8 @@ def shape_of_digits(code: str) -> Shape:
 
 
 def decimals_of(bare: str) -> int | None:
-    """How many a format shows, by what is neither quoted nor escaped in it; None where it does not
-    say."""
+    """How many decimals a format shows; None if it does not say. `bare` is the code without quoted
+    and escaped signs."""
     _whole, _point, behind = bare.partition(".")
     if UNSAID.search(bare) or SCALED.search(bare) or "." in behind or not set(bare) & {*PLACES}:
         return None
@@ -138,8 +137,8 @@ def decimals_of(bare: str) -> int | None:
 
 
 def is_telling(mask: str) -> bool:
-    """Whether it shows another number, or more than one: zeros, digits of its own, signs among the
-    digits, letters before them."""
+    """Whether it changes the number or shows more than one: zeros, digits of its own, signs among
+    the digits, letters before them."""
     places = [index for index, sign in enumerate(mask) if sign in (ZERO, DIGIT)]
     if not places:
         return False
@@ -153,15 +152,15 @@ def is_telling(mask: str) -> bool:
 
 
 def shows_minus(mask: str) -> bool:
-    """As bookkeepers write it: a minus or a bracket beside the digits, or beside a currency."""
+    """As bookkeepers write it: a minus or bracket beside the digits or the currency."""
     ends = re.split(f"[{ZERO}{DIGIT}]", mask)
     return any(end.strip(CURRENCIES) in MINUS for end in (ends[0], ends[-1]))
 
 
 def number_text(text: str, shape: Shape, first_day: datetime) -> str:
-    """A number in plain digits, the fifteen that are meant, a `Number` where they were rounded or
-    have a point; by its format a date, or percents, since whoever sees 5% there means no 0.05 of
-    money."""
+    """A number in plain digits, at most the fifteen that count, or a date or percents by its
+    format: a person who sees 5% does not mean 0.05 of money. A `Number` if it was rounded or has a
+    point."""
     if text.isdigit() and len(text) <= DIGITS_KEPT and shape.is_plain:
         return text
     try:
@@ -190,15 +189,14 @@ def number_text(text: str, shape: Shape, first_day: datetime) -> str:
 
 
 def as_shown(plain: str, decimals: int | None) -> str:
-    """Rounded where there are more decimals."""
     if decimals is None or len(plain.partition(".")[2]) <= decimals:
         return plain
-    # 0 is added to what would be -0.
+    # Adding 0 makes 0 of -0.
     return plain_digits(Decimal(plain).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0)
 
 
 def filled(mask: str, digits: str) -> str:
-    """A mask from the right, all that is left over at its first place."""
+    """Digits put into a mask from the right; the remaining ones go to its first place."""
     places = [index for index, sign in enumerate(mask) if sign in (ZERO, DIGIT)]
     shown = list(mask)
     for index in reversed(places):

@@ -1,9 +1,9 @@
 """Orders: `username,url,count,start,memo`, quoted, placed and paid for as the form does it.
 
-The check asks each site of the file for its token; the import, which holds rows locked, asks no
-network: every delivery asks the site again before its first play. Whether a video exists is asked
-there too, and an order for one that does not is refunded. A row above its uploader's limit awaits
-approval; one of which the like was delivered after the check is refused, since nobody was told.
+The check asks each site for its token. The import holds rows locked and asks no network: each
+delivery asks the site again before its first play and looks for the video; if there is none, the
+order is refunded. A row above its uploader's limit awaits approval. A row is refused if an equal
+order was delivered after the check, because nobody was told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from core.ordering.equal_top_ups import recently
 from core.permissions import Right
 
 URL_LENGTH = Order._meta.get_field("url").max_length or 0
-# The column that holds what a field of a quote is about.
+# Fields of a quote and the columns they are about.
 COLUMNS = {"customer": "username", "url": "url", "count": "count"}
 
 
@@ -53,7 +53,7 @@ class OrderRows(RowImporter):
 
     def keys(self, rows: list[Row]) -> list[str]:
         index = self.layout.places["url"]
-        # Of what is no address nothing is remembered.
+        # Remember nothing of what is no address.
         urls = (row[index].strip() for row in rows)
         videos = (self.quoter.video_at(url if len(url) <= URL_LENGTH else "") for url in urls)
         return [
@@ -68,7 +68,7 @@ class OrderRows(RowImporter):
         keys, placed = self.keys_and_written(batch, ImportedRows.Kind.ORDERS)
         new = [index for index, key in enumerate(keys) if key not in placed]
         if not self.checks:
-            # What earlier blocks bought has been paid for; a check has to remember it.
+            # Earlier blocks of an import are paid for already; a check has to remember its own.
             self.quoter.spent.clear()
         customers, urls, counts = (batch.values[name] for name in ("customer", "url", "count"))
         memos, starts = batch.values["memo"], batch.values["start"]
@@ -113,8 +113,8 @@ class OrderRows(RowImporter):
 
 
 def repeats_among(quoted: Sequence[tuple[int, Quote]]) -> list[tuple[int, str]]:
-    """By line, in words, those that equal an order of the last days which was delivered. One that
-    still runs keeps its video to itself, and a file names a video once."""
+    """By line, in words, rows that equal an order delivered in the last days. An order that still
+    runs keeps its video to itself, and a file names a video once."""
     lately = Order.objects.filter(
         create_date__gte=recently(),
         customer__in={quote.customer.pk for _line, quote in quoted if quote.customer},

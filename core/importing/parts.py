@@ -1,8 +1,8 @@
 """The parts of a workbook's archive, parsed piece by piece within limits.
 
-What is made to explode ends in a FileError before it takes memory or time: bytes of a part, length
-of a cell, names and attributes without an end, elements in one another, document types. Names are
-compared without their namespace: the strict variant of the format has others.
+A part that is made to explode ends in a FileError before it takes memory or time: too many bytes,
+long cells, endless names and attributes, deep nesting, document types. Names are compared without
+their namespace: the strict variant of the format has others.
 """
 
 import posixpath
@@ -16,27 +16,27 @@ from core.importing.detection import FileError
 from core.reasons import Code
 
 CHUNK = 1 << 16
-# What zipfile, zlib, expat and our own reading let out of a workbook that is not what it says.
+# What zipfile, zlib, expat and our own reading raise at a damaged workbook.
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, IndexError, ValueError),
     *(TypeError, OverflowError, EOFError, OSError, NotImplementedError, RuntimeError),
 )
-# Of the parts beside the rows and the strings, unpacked.
+# Unpacked bytes of the parts other than rows and strings.
 MOST_OF_A_LIST = 16 << 20
-# What expat has not made anything of yet: one endless name or attribute.
+# What expat has not parsed yet: one endless name or attribute.
 MOST_PENDING = 1 << 20
-# Elements in one another: a workbook has a dozen.
+# Nested elements; a workbook has a dozen.
 MOST_DEPTH = 100
-# Longer than any spreadsheet's own limit of 32,767.
+# Above any spreadsheet's own limit of 32,767.
 MOST_CELL = 1 << 17
 
-# Called for each piece that was read, however little came of it: renews a lease, or raises.
+# Called for each piece that was read, even if nothing came of it: renews a lease, or raises.
 OnChunk = Callable[[], None]
 
 
 def name_in(archive: zipfile.ZipFile, part: str) -> str:
-    """A part as the archive writes it: in any case, some divide folders by backslashes; "" where
-    it has none."""
+    """A part's name in the archive, which may differ in case or divide folders by backslashes; ""
+    if it is missing."""
     for name in archive.namelist():
         if name.replace("\\", "/").lower() == part.lower():
             return name
@@ -44,7 +44,7 @@ def name_in(archive: zipfile.ZipFile, part: str) -> str:
 
 
 def relations(archive: zipfile.ZipFile, part: str) -> Mapping[str, tuple[str, str]]:
-    """By id, the kind and the part that another part points to; none where it has no list."""
+    """By id, kind and name of the parts that this part points to."""
     folder, name = posixpath.split(part)
     path = posixpath.join(folder, "_rels", f"{name}.rels")
     found: dict[str, tuple[str, str]] = {}
@@ -78,7 +78,7 @@ def parse_part(
 
 
 def parsed(archive: zipfile.ZipFile, name: str, parser: Any, on_chunk: OnChunk) -> Iterator[None]:
-    """Parse a part piece by piece, and once more what is left at its end."""
+    """Parse a part piece by piece, and the remainder at its end."""
     fed = 0
     with archive.open(name) as file:
         while chunk := file.read(CHUNK):
@@ -101,7 +101,6 @@ def new_parser(
     end: Callable[[str], None],
     data: Callable[[str], None],
 ) -> Any:
-    """With names as they are without their namespaces."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
 

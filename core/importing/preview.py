@@ -1,5 +1,5 @@
-"""The first rows of a file, and which of its columns is which, for somebody to look at. The check
-keeps them: a page never opens what somebody uploaded."""
+"""The first rows of a file and the field of each column, for somebody to look at. The check keeps
+them: a page never opens an upload."""
 
 import json
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ CELL_LENGTH = 200
 
 
 def write_preview(path: Path, layout: Layout, rows: Sequence[Row]) -> None:
-    """`columns`: each title as it is written, and the name of the field it fills: "" where that is
-    the title, or a remark of ours; None where the column is left out."""
+    """`columns`: each title as written with the field it fills: "" if that is the title itself or a
+    remark of ours, None if the column is skipped."""
     names = {index: name for name, index in layout.places.items()}
     names |= dict.fromkeys(layout.remarks, "")
     columns = []
@@ -29,6 +29,6 @@ def write_preview(path: Path, layout: Layout, rows: Sequence[Row]) -> None:
 
 
 def preview(job: ImportJob) -> dict[str, Any] | None:
-    """None where the check kept none."""
+    """None if the check kept none."""
     text = store.read(job, store.PREVIEW)
     return json.loads(text) if text else None

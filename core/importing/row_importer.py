@@ -1,4 +1,4 @@
-"""What every kind of file has in common: its columns, and a block against the database."""
+"""What all kinds of files share: their columns, and checking a block against the database."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ from core.models import (
 from core.permissions import Right
 from core.reasons import Reason
 
-# Those of a file without names of their own have a `request_key`.
+# Files without names of their own need a `request_key` on these rows.
 MODELS: dict[ImportedRows.Kind, type[Model]] = {
     ImportedRows.Kind.CUSTOMERS: Customer,
     ImportedRows.Kind.FIELD_CHANGES: FieldChange,
@@ -36,17 +36,16 @@ MODELS: dict[ImportedRows.Kind, type[Model]] = {
     ImportedRows.Kind.WAITING_TOP_UPS: WaitingTopUp,
     ImportedRows.Kind.ORDERS: Order,
 }
-# Of the keys that rows without a name of their own get.
+# For the keys of rows that have no name of their own.
 ROW_KEY_NAMESPACE = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
 
 class RowImporter(ABC):
-    """One pass over one file. `right` is what an upload takes, `books` the kind of its ledger
-    entries."""
+    """One pass over one file. `right`: to upload it; `books`: the kind of its ledger entries."""
 
     right: ClassVar[Right]
     books: ClassVar[LedgerEntry.Kind]
-    # Whether it can also change what is there already.
+    # Whether it can change existing rows.
     updates: ClassVar[bool] = False
     required: ClassVar[tuple[str, ...]]
     optional: ClassVar[tuple[str, ...]]
@@ -55,35 +54,33 @@ class RowImporter(ABC):
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         self.job = job
         self.layout = layout
-        # A check writes nothing and locks nothing.
         self.checks = job.status == ImportJob.Status.CHECKING
-        # When a person said that it be done.
+        # When a person confirmed it.
         self.asked = clock.now() if self.checks else job.start_date
-        # By kind and id of what was booked before, the line of the row that may be the same.
+        # By kind and id of earlier bookings, the line of the row that may be the same.
         self.explained: dict[tuple[ImportedRows.Kind, int], int] = {}
 
     @property
     def prices(self) -> str:
-        """By which its rows are charged: PricePolicy's digest; "" where they cost nothing."""
+        """PricePolicy's digest of what its rows are charged by; "" if they cost nothing."""
         return ""
 
     @property
     def notes(self) -> list[Reason]:
-        """What is to be said of the rows that it has planned, once for the file."""
+        """What is said of all planned rows, once for the file."""
         return []
 
     def keys(self, rows: list[Row]) -> list[str]:
-        """What a file may name only once, one per row. Returns [] where everything may repeat."""
+        """What a file may name only once, one key per row; [] if everything may repeat."""
         return []
 
     def names(self, rows: list[Row]) -> list[str]:
-        """How each row's customer is called."""
         names, _errors = cells.usernames([row[self.layout.places["username"]] for row in rows])
         return list(names)
 
     def read(self, block: Block, signs: DecimalSigns) -> Batch:
-        """Its cells as values, amounts by the decimal sign of the file; starts by when a person
-        began the import."""
+        """Cells as values: amounts by the file's decimal sign, starts by when a person began the
+        import."""
         parsers = dict(self.parsers)
         for name in AMOUNTS & parsers.keys():
             parsers[name] = partial(parsers[name], signs=signs)
@@ -93,12 +90,12 @@ class RowImporter(ABC):
 
     @abstractmethod
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
-        """What this batch would do; rows that cannot be written fall out. `first_lines`: on which
-        line each key that the file repeats appears first."""
+        """What this batch would do; rows that cannot be written fall out. `first_lines`: the first
+        line of each key that the file repeats."""
 
     @abstractmethod
     def write(self, plan: Plan) -> None:
-        """Do it, in the caller's transaction."""
+        """Write it in the caller's transaction."""
 
     def drop_repeated(self, batch: Batch, column: str, first_lines: Mapping[str, int]) -> None:
         if not first_lines:
@@ -113,9 +110,9 @@ class RowImporter(ABC):
     def keys_and_written(
         self, batch: Batch, *kinds: ImportedRows.Kind
     ) -> tuple[list[uuid.UUID], set[uuid.UUID]]:
-        """The key of each row, and the keys of the rows that were written before. A row whose
-        import was undone has another key than before, and was not."""
-        # The same row of the very same file has the same key, whenever it is uploaded.
+        """The key of each row, and the keys of rows that were written before. An undone row gets a
+        new key, so it does not count."""
+        # A row of the same file has the same key at each upload.
         sha256, lines = self.job.sha256, batch.lines
         keys = [uuid.uuid5(ROW_KEY_NAMESPACE, f"{sha256}:{line}") for line in lines]
         written = set[uuid.UUID]()
@@ -133,5 +130,5 @@ class RowImporter(ABC):
         return keys, written
 
     def keep_written(self, kind: ImportedRows.Kind, ids: Collection[int]) -> None:
-        """So that they can be undone; in the transaction that wrote them."""
+        """Note written rows, so that they can be undone, in the transaction that wrote them."""
         ImportedRows.objects.keep(self.job, kind, ids)

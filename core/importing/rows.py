@@ -1,4 +1,4 @@
-"""A file's rows as text, in blocks, each with its line. Memory is one block's."""
+"""A file's rows as text, in blocks, each with its line. Only one block is in memory."""
 
 import csv
 import io
@@ -17,32 +17,32 @@ from core.importing.workbook_process import read_apart
 from core.reasons import Code, Reason
 
 BLOCK = 20_000
-# A block of long or wide rows has fewer of them; looked at each few.
+# A block of long or wide rows has fewer of them; its size is looked at every few rows.
 BLOCK_SIGNS, BLOCK_CELLS, FEW = 1 << 22, 1 << 18, 10
-# Excel writes a text so many rows at a time, counted from the sheet's first, without the cells at
-# their ends that are empty in all of them.
+# Excel writes a text this many rows at a time, counted from the sheet's first row, and leaves out
+# last cells that are empty in all of them.
 EXCEL_ROWS = 16
 MAX_COLUMNS = 100
-# Signs of a row, with all lines it goes over: a memo is 2,000 of them.
+# Signs of a row, with all its lines; a memo has 2,000.
 MOST_ROW = 1 << 18
-# A spreadsheet has 16,384 columns, and writes those that once held something as empty ones.
+# A spreadsheet has 16,384 columns, and writes columns that once held something as empty ones.
 MOST_CELLS = 1 << 14
 # How often `on_chunk` is called.
 CHUNK_SIGNS = 1 << 20
 DELIMITERS = ",;\t|，；"
 SEP_LINE = re.compile(r'"?sep=([^\r\n])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
-# A header that stands lower is none.
+# A header is looked for no lower than this.
 LOOK_AHEAD, LOOK_AHEAD_SIGNS = 20, 1 << 16
 NOTE_LENGTH = 200
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 Row = list[str]
-# Of a text whose cells are divided by commas, and what ends it.
+# A cell of a text divided by commas, and its end.
 WRITTEN_CELL = re.compile(r'("(?:[^"]|"")*"|[^,]*)(?:,|$)')
 
 
 class QuotedRow(list[str]):
-    """A row that has quotation marks between commas, and how it is `written`."""
+    """A row with quotation marks between commas, and how it is `written`."""
 
     __slots__ = ("written",)
     written: str
@@ -54,18 +54,17 @@ class QuotedRow(list[str]):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows as the file has them, ragged ones too, and the line each begins on. Rows with
-    nothing in them count as rows but are not `rows`; `read` is how many were read for the block.
-    """
+    """Rows as the file has them, ragged ones too, and the line on which each begins. Empty rows are
+    not in `rows`; `read` counts them too."""
 
     rows: list[Row]
     lines: Sequence[int]
     read: int
-    delimiter: str = ""  # of the cells of a text
-    is_tall: bool = False  # some cells go over several lines, in a text
+    delimiter: str = ""  # of a text
+    is_tall: bool = False  # in a text, some cells go over several lines
 
     def whole(self, width: int) -> tuple[list[Row], Sequence[int]]:
-        """The rows that have so many cells, and their lines."""
+        """Rows with so many cells, and their lines."""
         if set(map(len, self.rows)) <= {width}:
             return self.rows, self.lines
         is_whole = [len(row) == width for row in self.rows]
@@ -74,21 +73,20 @@ class Block:
 
 @dataclass(slots=True)
 class Table:
-    """The header, what follows it, and what was made of what stands around. `blocks()` can be asked
-    for once."""
+    """The header, the rows below it, and notes on the rest. `blocks()` can be called once."""
 
     header: Row
     rows: Iterator[Row]
     line: int
     notes: list[Reason] = field(default_factory=list)
     delimiter: str = ""
-    # Above the header, from the file's first to the next, and those that Excel left cells out of.
+    # From the file's first row down to the header, and the rows that Excel left cells out of.
     place: int = 0
     read: int = 0
     filled: int = 0
 
     def blocks(self, *, skip: int = 0, size: int = BLOCK) -> Iterator[Block]:
-        """Go on after `skip` rows, as many as an earlier run has done. Raises FileError."""
+        """Skip as many rows as an earlier run has done. Raises FileError."""
         rows: list[Row] = []
         try:
             self.line += sum(map(height, islice(self.rows, skip)))
@@ -103,13 +101,12 @@ class Table:
                     return
                 yield self._block(rows)
         except csv.Error as error:
-            # What came before the bad row is in `rows`.
+            # `rows` has all rows before the bad one.
             line = self.line + sum(map(height, rows))
             raise FileError(csv_reason(error, line)) from None
 
     def _fill(self, rows: list[Row], size: int) -> None:
-        """With as many as a block has, at least one where there is one. What came before an error
-        is in `rows`."""
+        """Read a block, at least one row if there is one. Rows before an error stay in `rows`."""
         signs = cells = before = 0
         while before < size and signs < BLOCK_SIGNS and cells < BLOCK_CELLS:
             rows.extend(islice(self.rows, min(FEW, size - before)))
@@ -145,7 +142,7 @@ class Table:
         return Block(rows, lines, read, self.delimiter, has_tall and bool(self.delimiter))
 
     def _fill_up(self, rows: list[Row]) -> None:
-        """With empty cells, what Excel wrote without them. One row with too few stays as it is."""
+        """Add the empty cells that Excel left out. A single row with too few stays as it is."""
         width = len(self.header)
         for start in range(-(self.read % EXCEL_ROWS), len(rows), EXCEL_ROWS):
             some = rows[max(start, 0) : start + EXCEL_ROWS]
@@ -158,14 +155,13 @@ class Table:
 
 @contextmanager
 def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> Iterator[Table]:
-    """The table in a file of known encoding. Raises FileError where there is no header, and what
-    `read_apart()` raises. `on_chunk` is called as the file is read, also while nothing comes of
-    it."""
+    """The table in a file of known encoding. Raises FileError, also without a header, and what
+    `read_apart()` raises. `on_chunk` is called as the file is read, even if no rows come of it."""
     if encoding == "xlsx":
         with read_apart(path, MAX_COLUMNS, on_chunk) as (notes, rows):
             first = list(islice(rows, LOOK_AHEAD))
             table = table_of(chain(first, rows), header_place(first)[1])
-            # The same list: some come when all rows have been read.
+            # The same list, because some notes come after all rows.
             notes[:0] = table.notes
             table.notes = notes
             width = len(table.header)
@@ -180,9 +176,9 @@ def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> I
 
 
 def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Iterator[Row]:
-    """From where the text is, which is this line, as the csv module has them, with limits that hold
-    before it takes memory: a line without an end, a quotation mark that makes one row of a whole
-    file, a row of a million cells. Raises FileError and csv.Error."""
+    """Rows as the csv module gives them, with limits that hold before they take memory: an endless
+    line, a quotation mark that makes one row of a whole file, a row of a million cells. `line` is
+    the line at which the text stands. Raises FileError and csv.Error."""
     read = unsaid = 0
     written = ""
     read_line = text.readline
@@ -211,9 +207,8 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
 
 
 def begin(text: TextIO) -> tuple[int, str, int]:
-    """Read past byte order marks and a line `sep=;`. Returns the line where the rows begin, what
-    divides their cells, and how many stand above the header: the row with the most titles that are
-    known."""
+    """Skip byte order marks and a line `sep=;`. Returns the line where the rows begin, the
+    delimiter, and the number of rows above the header, which is the row with most known titles."""
     start = text.read(LOOK_AHEAD_SIGNS)
     rows = start.lstrip("\ufeff")
     text.seek(0)
@@ -235,13 +230,13 @@ def begin(text: TextIO) -> tuple[int, str, int]:
 
 
 def header_place(rows: Sequence[Row]) -> tuple[int, int]:
-    """How many titles of the likeliest header are known, and how many rows stand above it. Only a
-    row with fewer cells can stand above a header: others are data that have none."""
+    """How many titles of the likeliest header are known, and how many rows are above it. A row
+    above a header has fewer cells; otherwise these are data without a header."""
     first_filled = next((place for place, row in enumerate(rows) if not is_blank(row)), 0)
     best, widest = (0, -first_filled), 0
     for place, row in enumerate(rows):
         if row and row[0].lstrip().startswith("#") and not is_known(row[0]):
-            continue  # what a program says of the file
+            continue  # a remark of a program
         filled = sum(bool(cell.strip()) for cell in row)
         if filled > widest:
             best = max(best, (sum(map(is_known, row)), -place))
@@ -254,7 +249,7 @@ def is_blank(row: Row) -> bool:
 
 
 def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
-    """Raises FileError where the header is not there."""
+    """Raises FileError if there is no header."""
     above: list[str] = []
     try:
         for place, row in enumerate(rows):

@@ -1,8 +1,8 @@
-"""How far a job's run is, and whether somebody wishes it to stop: signs outside the transaction in
-which all rows are written, while nobody sees the job's row move.
+"""A job's progress, and the wish to stop it: signs outside the one transaction that writes all
+rows, because nobody sees the job's row change before its commit.
 
-They stand beside the job's files. PostgreSQL takes them over another connection. SQLite lets nobody
-write meanwhile: there, on the one host of such an office, they are files as well.
+They are parts of the job's files. PostgreSQL writes them over another connection. SQLite has only
+one writer: there they are files as well, since such an office has one host.
 """
 
 import json
@@ -23,14 +23,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Signs:
-    """`progress`: the running pass's figures, {} before there are any."""
+    """`progress`: figures of the running pass; {} before there are any."""
 
     progress: dict[str, Any] = field(default_factory=dict)
     is_asked_to_stop: bool = False
 
 
 def signs_of(jobs: Iterable[ImportJob]) -> dict[int, Signs]:
-    """By the jobs' ids; in one query."""
     by_folder = {job.folder: job for job in jobs}
     rows = FilePart.objects.filter(folder__in=by_folder, name__in=SIGNS)
     parts = list(rows.values_list("folder", "name", "data"))
@@ -50,7 +49,7 @@ def signs_of(jobs: Iterable[ImportJob]) -> dict[int, Signs]:
 
 
 def ask_to_stop(job: ImportJob) -> None:
-    """Before anything that waits for a lock."""
+    """Called before anything that waits for a lock."""
     if connection.vendor == "sqlite":
         sign_path(job, STOP).touch()
     FilePart.objects.get_or_create(folder=job.folder, name=STOP, start=0, defaults={"data": b""})
@@ -63,15 +62,15 @@ def is_asked_to_stop(job: ImportJob) -> bool:
 
 
 class ProgressWriter:
-    """Of one run; close it at its end."""
+    """For one run; close it at the end."""
 
     def __init__(self, job: ImportJob) -> None:
         self.job = job
         self.beside = BesideConnection()
 
     def write(self, **figures: Any) -> None:
-        """In place of the last, as a whole. Where another connection is not to be had, nobody sees
-        it; the import goes on."""
+        """Replace the last figures. If no other connection is free, nobody sees them, and the
+        import goes on."""
         text = json.dumps(figures)
         if connection.in_atomic_block and connection.vendor == "sqlite":
             path = sign_path(self.job, PROGRESS)

@@ -1,6 +1,5 @@
-"""Names that people take for one another: `erin` beside `ERIN`, one typed on a Mac, one with a
-Cyrillic letter. They are shown before anything is written; both may be meant.
-"""
+"""Names that people confuse: `erin` and `ERIN`, one typed on a Mac, one with a Cyrillic letter.
+They are shown before anything is written; both may be meant."""
 
 import re
 import unicodedata
@@ -10,22 +9,21 @@ from core.importing.duplicates import DuplicateFinder
 from core.models import Customer
 from core.reasons import Code, Reason
 
-# Letters of other scripts that look like Latin ones (Unicode's confusables, as far as they are
-# letters of living names), beside the letters they look like.
+# Letters that look like Latin ones: those of Unicode's confusables that occur in living names.
 LOOK_ALIKES = str.maketrans(
     "авеѕіјкмнорстухԁԛԝαβεικνορτυχѵӏ",
     "abesijkmhopctyxdqwabeikvoptuxvl",
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt|quot|nbsp|#[0-9]{1,6}|#x[0-9a-fA-F]{1,5});")
 TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u2122]")
-# What spreadsheets take from the front of a number.
+# Spreadsheets drop them from a number.
 ZEROS = re.compile("^0+(?=[0-9]+$)", re.MULTILINE)
 SHOWN = 20
 MOST_CUSTOMERS = 200_000
 
 
 def skeletons(names: Sequence[str]) -> list[str]:
-    """Of each name what names that look like it have in common."""
+    """Names that look alike have the same skeleton."""
     joined = "\n".join(names)
     if joined.isascii():
         return ZEROS.sub("", joined.lower()).split("\n") if names else []
@@ -39,8 +37,8 @@ def skeleton(name: str) -> str:
 
 
 def alike_in_office(names: Sequence[str]) -> dict[str, list[str]]:
-    """By a name of the file, customers who are there under one that looks like it: of the newest,
-    for a file whose names fit into memory."""
+    """By name of the file, customers with a name that looks like it: the newest MOST_CUSTOMERS, for
+    a file whose names fit into memory."""
     own = dict(zip(skeletons(names), names, strict=True))
     newest = Customer.objects.order_by("-pk").values_list("username", flat=True)[:MOST_CUSTOMERS]
     known = list(newest)
@@ -53,8 +51,8 @@ def alike_in_office(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def is_damaged(name: str) -> bool:
-    """UTF-8 that was read as another encoding and saved so, `MÃ¼ller`; signs as pages write them,
-    `O&amp;Co`. Both can be meant."""
+    """UTF-8 saved as another encoding, `MÃ¼ller`, or signs as pages write them, `O&amp;Co`. Both
+    can be meant."""
     if ENTITY.search(name):
         return True
     try:
@@ -64,8 +62,8 @@ def is_damaged(name: str) -> bool:
 
 
 class SimilarNames:
-    """Over a file of any length: which skeletons are there more than once. Names that are equal
-    share theirs as well; the caller tells them apart."""
+    """Which skeletons appear more than once in a file of any length. Equal names share theirs too;
+    the caller tells them apart."""
 
     def __init__(self) -> None:
         self.finder = DuplicateFinder()
@@ -83,7 +81,7 @@ class SimilarNames:
             self.damaged += filter(is_damaged, names)
 
     def notes(self, alike: Callable[[frozenset[int]], Iterable[Iterable[str]]]) -> list[Reason]:
-        """For people. `alike` finds the names behind hashes of skeletons, in groups."""
+        """`alike` finds, in groups, the names behind hashes of skeletons."""
         found = note(Code.NAMES_DAMAGED, self.damaged)
         if repeated := self.finder.repeated_hashes():
             groups = [" / ".join(group) for group in alike(repeated)]

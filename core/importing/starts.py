@@ -24,8 +24,8 @@ AS_TYPED = DateTimeField()
 
 
 def starts(cells: Sequence[str], asked: datetime | None = None) -> Parsed:
-    """Starts on the office's clock; None, which is at once, for an empty cell, for today, and for
-    one that has passed since a person `asked` for it."""
+    """Starts by the office's clock. None means at once: an empty cell, today, or a time that has
+    passed since a person `asked` for it."""
 
     def read(cell: str) -> datetime | None:
         text = unicodedata.normalize("NFKC", shorn(cell))
@@ -43,18 +43,18 @@ def starts(cells: Sequence[str], asked: datetime | None = None) -> Parsed:
 
 
 def moment_of(text: str) -> datetime | None:
-    """None for what is no moment, or may be two: 3/12 is a day of March or of December. A day alone
-    begins at midnight. Raises ValidationError, as forms do, for a time that the clock skips that
-    day, or shows twice."""
+    """None if it is no moment or may be two: 3/12 is in March or in December. A day alone begins at
+    midnight. Raises ValidationError, as forms do, for a time that the clock skips or shows twice
+    that day."""
     parts = START.fullmatch(text)
     if parts is None:
         return None
     if "-" in (parts["time"] or "") and "T" not in text:
-        return None  # from 09:00-10:00: no time that is ten hours behind
+        return None  # 09:00-10:00 is not a time ten hours behind UTC
     day = "-".join((parts["year"], parts["month"].zfill(2), parts["day"].zfill(2)))
     try:
         moment = parse_datetime(f"{day} {parts['time'] or '00:00'}")
-    except ValueError:  # a 30 February
+    except ValueError:  # 30 February
         return None
     if moment is None or not is_naive(moment):
         return moment

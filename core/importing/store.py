@@ -1,8 +1,7 @@
-"""The files of each job: what was uploaded, what the check found, what was refused.
+"""The files of each job: the upload, what the check found, the refused rows.
 
-They stand in the database, in parts: a web process and a consumer need not share a folder, nor a
-host. Only one part is in memory at a time. A run reads and writes files in a folder of its own on
-its host, which goes with the run.
+They are kept in parts in the database, so that web processes and consumers share no folder and no
+host, and only one part is in memory. A run works on files in a temporary folder on its host.
 """
 
 import csv
@@ -37,27 +36,26 @@ REPEATED, EXPLAINED = "repeated.json", "explained.json"
 PREVIEW = "preview.json"
 DECIMAL_SIGN = "decimal-sign"
 PROGRESS, STOP = SIGNS = ("progress", "stop")
-# What the check leaves for whoever is to confirm it.
+# The check leaves these for the person who confirms it.
 REPORT = (ERRORS, CHANGES, REPEATED, EXPLAINED, PREVIEW, DECIMAL_SIGN)
 PART_BYTES = 1 << 19
 DAY = 24 * 3600
 
 
 def folder() -> Path:
-    """Of this host, for files that a run works on."""
+    """On this host, for the files of runs."""
     path: Path = settings.DATA_DIR / "imports"
     path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
 def save_upload(name: str, chunks: Iterable[bytes]) -> int:
-    """Keep an upload under the name of a job to come. Returns its size in bytes."""
+    """Keep an upload under the name of a future job. Returns its size in bytes."""
     return append(name, UPLOAD, chunks)
 
 
 def append(folder: str, name: str, chunks: Iterable[bytes], start: int = 0) -> int:
-    """Write a file from this byte on, a part after the other, one of nothing where it is empty.
-    Returns where it ends."""
+    """Write a file in parts from byte `start`; an empty file is one empty part. Returns its end."""
     read_part = partial(io.BufferedReader(Chunks(chunks)).read, PART_BYTES)
     at = start
     for data in chain([read_part()], iter(read_part, b"")):
@@ -67,7 +65,7 @@ def append(folder: str, name: str, chunks: Iterable[bytes], start: int = 0) -> i
 
 
 def parts(job: ImportJob, name: str) -> Iterator[bytes]:
-    """A file's bytes, of which there are none where there is no file."""
+    """A file's bytes; nothing if there is no file."""
     rows = FilePart.objects.filter(folder=job.folder, name=name)
     at = 0
     while data := bytes(rows.filter(start=at).values_list("data", flat=True).first() or b""):
@@ -76,7 +74,6 @@ def parts(job: ImportJob, name: str) -> Iterator[bytes]:
 
 
 def read(job: ImportJob, name: str) -> bytes:
-    """A small file as a whole."""
     return b"".join(parts(job, name))
 
 
@@ -89,21 +86,20 @@ def remove(job: ImportJob, *names: str) -> None:
 
 
 def remove_upload(job: ImportJob) -> None:
-    """And what else serves only until the job has ended."""
+    """And everything else that is needed only until the job ends."""
     remove(job, UPLOAD, PREVIEW, *SIGNS)
     for name in SIGNS:
         sign_path(job, name).unlink(missing_ok=True)
 
 
 def sign_path(job: ImportJob, name: str) -> Path:
-    """Of a sign that is a file as well: core/importing/signs.py."""
+    """A sign that is also a file: core/importing/signs.py."""
     return folder() / f"{job.folder}.{name}"
 
 
 @contextmanager
 def workspace(job: ImportJob) -> Iterator[Path]:
-    """A folder that nobody else can read, with the upload in it; without it where the upload is
-    gone."""
+    """A private folder with the upload in it, or empty if the upload is gone."""
     with tempfile.TemporaryDirectory(prefix=f"{job.folder}-", dir=folder()) as name:
         path = Path(name)
         if has(job, UPLOAD):
@@ -118,8 +114,8 @@ def copy(job: ImportJob, name: str, path: Path) -> None:
 
 
 def keep_report(job: ImportJob, path: Path) -> None:
-    """What the check wrote into its folder, in place of what an earlier one found. In the
-    transaction in which the job is recorded: nobody else checks it meanwhile."""
+    """Replace the report by what the check wrote into its folder, in the transaction that records
+    the job: nobody else checks it meanwhile."""
     assert transaction.get_connection().in_atomic_block
     remove(job, *REPORT)
     for name in REPORT:
@@ -128,19 +124,18 @@ def keep_report(job: ImportJob, path: Path) -> None:
 
 
 def repeated_lines(job: ImportJob) -> list[int]:
-    """On which lines the check found what may have been booked before."""
+    """Lines that may have been booked before."""
     return json.loads(read(job, REPEATED) or "[]")
 
 
 def explained(job: ImportJob) -> list[tuple[int, int]]:
-    """What had been booked by then for these lines: kind and id."""
+    """Kind and id of what had been booked for these lines."""
     return json.loads(read(job, EXPLAINED) or "[]")
 
 
 def remove_old() -> None:
-    """What a run that was killed left on this host, when nobody has touched it for JOB_FILE_DAYS.
-    What cannot be looked at, or is removed by another consumer meanwhile, is left to the next
-    sweep."""
+    """Remove what killed runs left on this host and nobody touched for JOB_FILE_DAYS. A file that
+    cannot be looked at, or that another consumer removes meanwhile, waits for the next sweep."""
     oldest = time.time() - settings.JOB_FILE_DAYS * DAY
     try:
         for path in folder().iterdir():
@@ -157,9 +152,8 @@ def remove_old() -> None:
 def append_refused(
     job: ImportJob, layout: Layout, refused: Iterable[tuple[int, Sequence[str], str]]
 ) -> int:
-    """Append rows to the file of those refused, the header before the first. Returns its size. The
-    line and what is wrong come first: there no row with a cell too few or too many can push them
-    into another column."""
+    """Append to the file of refused rows, with the header first. Returns its size. Line and reason
+    come first, so that a row with too few or too many cells cannot shift them."""
     rows = list(refused)
     if not rows:
         return job.refused_bytes
@@ -176,47 +170,46 @@ def append_refused(
 
 
 def surely(amount: str) -> str:
-    """The point of a workbook's number divides: of 12.345 as a text, others in its column could say
-    that it groups."""
+    """A workbook's point divides. As a text, 12.345 could be taken for twelve thousand because of
+    others in its column; a 0 behind it prevents that."""
     return f"{amount}0" if isinstance(amount, Number) and amount[-4:-3] == "." else amount
 
 
 def rows_of_errors(layout: Layout, errors: Iterable[RowError]) -> Iterator[tuple[object, ...]]:
-    """As a spreadsheet may open them."""
     for error in errors:
         column = layout.title(error.column)
         yield error.line, escape_formula(column), escape_formula(error.value), error.reason
 
 
 def first_errors(job: ImportJob, number: int, *, skip: int = 0) -> list[list[str]]:
-    """Line, column, value and reason of errors that the check found, in the order of the file."""
+    """Line, column, value and reason, in file order."""
     return list(islice(rows_of(job, ERRORS), skip + 1, skip + number + 1))
 
 
 def first_changes(job: ImportJob, number: int) -> list[list[str]]:
-    """What an update would change: name, column, before, after."""
+    """Name, column, before and after."""
     return list(islice(rows_of(job, CHANGES), number))
 
 
 def rows_of(job: ImportJob, name: str) -> Iterator[list[str]]:
-    """Of a CSV of ours, read as far as rows are asked for."""
+    """Rows of a CSV of ours, read only as far as asked for."""
     file = io.BufferedReader(Chunks(parts(job, name)))
     return csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
 
 
 def csv_file(path: Path) -> IO[str]:
-    """To be written, with the mark by which spreadsheets know its encoding."""
+    """With the mark by which spreadsheets know the encoding."""
     return path.open("w", encoding="utf-8-sig", newline="")
 
 
 def is_text(job: ImportJob) -> bool:
-    """Whether what was uploaded is no archive and no old Excel file, by how it begins. A file that
-    is gone is neither."""
+    """Whether the upload is neither an archive nor an old Excel file; a file that is gone counts as
+    text."""
     return next(parts(job, UPLOAD), b"")[:4] not in (ZIP, OLE)
 
 
 class Chunks(io.RawIOBase):
-    """Bytes that come in pieces of any length, to be read as a file."""
+    """Pieces of any length, read as one file."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self.chunks = filter(None, chunks)

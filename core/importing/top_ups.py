@@ -1,9 +1,10 @@
 """Top-ups: `username,amount,memo,reference,method`. A row is one payment, so two alike are two.
-What was booked before is known again: by its `reference`, the payment's own number with the
-customer, which nobody is ever credited twice; by file and line, of which the `request_key` is made;
-else by customer, amount and memo within some days, and then a person says whether it is the same
-payment; where it was booked after they were asked, the row is refused. A row above its uploader's
-limit waits for a second person."""
+
+An earlier booking is recognized by its `reference`, the payment's number, which is credited once
+for a customer; by file and line, which make the `request_key`; or by equal customer, amount and
+memo within some days: then a person says whether it is the same payment. If it was booked after
+that question, the row is refused. A row above its uploader's limit waits for a second person.
+"""
 
 import unicodedata
 import uuid
@@ -59,14 +60,14 @@ METHODS = {
 
 # Customer, amount and memo.
 Payment = tuple[int, Decimal, str]
-# Of equal ones by their own numbers: kind and id of what was booked, and when.
+# Of equal payments, by number: kind and id of what was booked, and when.
 Booked = dict[str, deque[tuple[tuple[Kind, int], datetime]]]
-# By customer and number: what was booked, what it amounts to by its corrections, and when.
+# By customer and number: amount booked, amount after corrections, and when.
 Numbered = dict[tuple[int, str], tuple[Decimal, Decimal, datetime]]
 
 
 def methods(typed: Sequence[str]) -> cells.Parsed:
-    """How payments came, by any name; None for an empty cell."""
+    """Payment methods by any of their names; None for an empty cell."""
 
     def read(cell: str) -> PaymentMethod | None:
         word = unicodedata.normalize("NFKC", cells.shorn(cell)).strip().lower()
@@ -96,18 +97,18 @@ class TopUpRows(RowImporter):
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
         self.leaves_out = job.repeated_rows == ImportJob.Repeated.SKIP
-        # Of an import: the lines that the check showed; what they may be is explained already.
+        # An import knows the lines that the check showed, and what they may repeat.
         self.shown = frozenset() if self.checks else frozenset(store.repeated_lines(job))
         if not self.checks:
             self.explained = dict.fromkeys(explained_by_check(job), 0)
         self.unnamed = count()
 
     def keys(self, rows: list[Row]) -> list[str]:
-        """A file may name a payment only once; rows without a number of their own may repeat."""
+        """A payment's number may appear once; rows without a number may repeat."""
         typed = self.layout.cells(rows, "reference")
         if typed is None:
             return []
-        # What is refused is no number, and is not remembered.
+        # A refused number is not remembered.
         numbers, _wrong = self.parsers["reference"](typed)
         return [
             f"{name}\n{number}" if number else f"\n{next(self.unnamed)}"
@@ -146,10 +147,10 @@ class TopUpRows(RowImporter):
         )
 
     def _repeated(self, batch: Batch, credited: set[uuid.UUID]) -> dict[int, str]:
-        """By index, in words, new rows that equal a top-up of the last days, credited or waiting,
-        each of which explains one row: the file may be the mended one of which the good rows were
-        taken before. Under another number it is another payment. Of an import: what was booked
-        after its check."""
+        """By index, in words, new rows that equal a top-up of the last days, credited or waiting.
+        Each top-up explains one row: the file may be a mended one whose good rows were taken
+        before. Another number means another payment. During an import: only what was booked after
+        the check."""
         # A block may be tried again.
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}
@@ -192,14 +193,14 @@ class TopUpRows(RowImporter):
 
 
 def declined_among(keys: Collection[uuid.UUID]) -> list[str]:
-    """In words, rows that were entered before for a second person, who declined them."""
+    """In words, rows that a second person declined before."""
     those = InArray(F("request_key"), [key.hex for key in keys])
     rows = WaitingTopUp.objects.filter(those, status=WaitingTopUp.Status.DECLINED)
     return list(map(str, rows.select_related("customer").order_by("pk")))
 
 
 def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
-    """What the check found for the lines that it showed. What was approved since is another row."""
+    """What the check found for the lines it showed. Each one approved since is another row."""
     found = [(Kind(kind), pk) for kind, pk in store.explained(job)]
     yield from found
     waiting = [pk for kind, pk in found if kind == Kind.WAITING_TOP_UPS]
@@ -211,9 +212,8 @@ def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
 def equal_ones(
     job: ImportJob, customers: set[int], but: Container[uuid.UUID | tuple[Kind, int]]
 ) -> dict[Payment, Booked]:
-    """What was booked or entered for approval in the last days, by others than this job. What was
-    corrected stands under both amounts: a file may say the wrong one, and a bank's the right one.
-    """
+    """What others than this job booked or entered for approval in the last days. A corrected one
+    counts under both amounts: a file may have the wrong one, a bank's file the right one."""
     found: dict[Payment, Booked] = {}
     for kind, payment, amounts in booked_lately(customers, but=job):
         pk, customer, _entered, memo, date, key, number = payment
@@ -226,7 +226,7 @@ def equal_ones(
 
 
 def booked_since(repeats: Mapping[int, str]) -> dict[int, str]:
-    """By index, why rows are refused of which the check showed nobody that they may be booked."""
+    """By index, why rows are refused that may repeat a booking which the check did not show."""
     reason = _("An equal top-up was booked after the check: %(payment)s. Upload the row again.")
     return {index: reason % {"payment": text} for index, text in repeats.items()}
 
@@ -234,8 +234,8 @@ def booked_since(repeats: Mapping[int, str]) -> dict[int, str]:
 def take_one(
     booked: Booked, number: str, taken: set[tuple[Kind, int]]
 ) -> tuple[tuple[Kind, int], datetime] | None:
-    """Out of equal payments one that a row with this number may be: under the same number, or where
-    one of both has none. `taken`: those that explain a row already, under another amount too."""
+    """Take one of equal payments that this row may be: with the same number, or if one of the two
+    has none. `taken`: those that already explain a row, perhaps under another amount."""
     while True:
         names = (bare(number), "") if number else ("", *islice(booked, 1))
         name = next((name for name in names if name in booked), None)
@@ -250,7 +250,7 @@ def take_one(
 
 
 def numbered(payments: Sequence[tuple[int, str]]) -> Numbered:
-    """Of payments with these numbers, "" where they have none, what was booked or waits."""
+    """What was booked or waits under these numbers ("" for none)."""
     numbers = sorted({number for _customer, number in payments if number})
     if not numbers:
         return {}
@@ -268,7 +268,7 @@ def numbered(payments: Sequence[tuple[int, str]]) -> Numbered:
 
 
 def contradicted(batch: Batch, booked: Numbered) -> dict[int, str]:
-    """By index, rows that say another amount of a payment than it amounts to."""
+    """By index, rows whose amount differs from what was booked under their number."""
     reasons = {}
     for index, number in enumerate(batch.values["number"]):
         if number not in booked:
@@ -280,7 +280,7 @@ def contradicted(batch: Batch, booked: Numbered) -> dict[int, str]:
 
 
 def too_large(batch: Batch) -> dict[int, str]:
-    """By index, new rows that would make a balance larger than people credit."""
+    """By index, new rows that would make a balance larger than people may credit."""
     customers, amounts = batch.values["customer"], batch.values["amount"]
     balances = {customer.pk: customer.balance for customer in customers}
     highest = max(balances.values(), default=Decimal(0))

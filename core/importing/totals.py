@@ -1,5 +1,5 @@
-"""Rows in which a sheet adds up the others or says something of them, where a customer would stand:
-told by their words, and the last of a file by what it amounts to."""
+"""Rows that add up the others or are notes, in the place of a customer. Words reveal them; the last
+row of a file also its amount."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ WORDS = (
     *("總計", "小計", "集計", "総計", "합계", "총계", "소계", "σ", "∑"),
 )
 OF_WORDS = frozenset(map(skeleton, WORDS))
-# What is added up, or where: `Total amount`, `Page total`, `Total 2026`, `本页合计`, `合计金额`.
+# Sums: `Total amount`, `Page total`, `Total 2026`, `本页合计`, `合计金额`.
 ENGLISH = re.compile(
     r"(?:(?:grand|sub|net|gross|overall|page|balance|final) ?)?(?:totals?|sums?)"
     r"(?: (?:amount|balance|sum|general|général|geral|cny|rmb|usd|eur|gbp|hkd|twd|jpy|"
@@ -25,7 +25,7 @@ CHINESE = re.compile(
     "(?:本页|本月|全部|金额|余额)?(?:合计|总计|小计|总|共计|汇总|累计)(?:金额|余额|人数|元|数)"
     "|(?:本页|本月|全部|金额|余额)(?:合计|总计|小计|汇总|累计)"
 )
-# What all of these hold, to pass over whom they are not about.
+# Each sum contains one of these: a quick test.
 LIKELY = (
     *("tota", "t o t", "sum", "average", "gesamt", "overall", "ergebnis", "somme", "razem"),
     *("celkem", "合", "总", "小", "共", "汇", "累", "平", "總", "集", "総"),
@@ -35,7 +35,7 @@ LIKELY = (
 IN_BRACKETS = re.compile(r"(?<=\w) ?[(\[][^)\]]*[)\]]$")
 MARKS = " :.*=#-\u2013\u2014()[]"
 LEAST_ROWS = 3
-# What stands around a table: how many rows it has, pages, who made it, notes.
+# Around a table: number of rows, pages, author, notes.
 NOTE = re.compile(
     r"^(?:"
     r"(?:count|records?|rows?|customers?|entries|(?:no\.|number) of [a-z]+) ?[:=] ?[0-9]+"
@@ -52,7 +52,7 @@ NOTE = re.compile(
 
 
 def is_total(key: str) -> bool:
-    """Of a name's skeleton."""
+    """By a name's skeleton."""
     said = IN_BRACKETS.sub("", key.split(":", 1)[0].strip(" :."))
     parts = said.strip(MARKS).replace("-", " ").split()
     text = ("" if all(len(part) == 1 for part in parts) else " ").join(parts)
@@ -60,7 +60,7 @@ def is_total(key: str) -> bool:
 
 
 def totals_among(keys: Sequence[str]) -> list[int]:
-    """The indexes of names that are none, by their skeletons."""
+    """Indexes of names that are sums, by their skeletons."""
     joined = "\n".join(keys)
     if not any(sign in joined for sign in LIKELY):
         return []
@@ -72,14 +72,13 @@ def totals_among(keys: Sequence[str]) -> list[int]:
 
 
 def notes_among(keys: Sequence[str]) -> list[int]:
-    """The same of notes."""
     if not NOTE.search("\n".join(keys)):
         return []
     return [index for index, key in enumerate(keys) if NOTE.search(key)]
 
 
 class LastRow:
-    """Of a whole file: whether the last row has as much as all above it together."""
+    """Whether a file's last row equals the sum of all rows above it."""
 
     def __init__(self) -> None:
         self.sum = self.last = Decimal(0)

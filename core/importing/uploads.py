@@ -1,4 +1,4 @@
-"""From a file to a job: the one way in for the desk and for commands."""
+"""From a file to a job: the only way in, for the desk and for commands."""
 
 import secrets
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ def new_job(
     update: bool = False,
     encoding: str = "",
 ) -> ImportJob:
-    """Keep the file under a name of the job's own; whoever runs the job checks it first.
-    `encoding` is what a person says it has."""
+    """Keep the file under a name of its own; the job's run checks it first. `encoding` is what a
+    person named."""
     folder = secrets.token_hex(16)
     size = store.save_upload(folder, chunks)
     return ImportJob.objects.create(

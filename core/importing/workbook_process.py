@@ -1,10 +1,9 @@
-"""A workbook read in a process of its own, which can have only so much memory: what nobody thought
-of costs that process, and not the consumer with the orders that it delivers.
+"""A workbook is read in a process of its own with limited memory: a surprise costs that process and
+not the consumer with the orders it delivers.
 
-The process writes lines of JSON: first the notes on the workbook, then rows, a few at a time, what
-was noted on the way, and at last how it ended. An empty line says that it reads and that nothing
-came of it yet. A cell is a text, or of a `Number` a list: as it is shown, and where that is
-rounded exactly.
+The process writes lines of JSON: notes on the workbook, rows, a few at a time, further notes, and
+how it ended. An empty line means that it is still reading. A cell is a text, or for a `Number` a
+list: as shown, and the exact value if that is rounded.
 """
 
 import json
@@ -36,7 +35,7 @@ FEW = 50  # rows; none has more than MOST_ROW signs
 
 
 class ReaderDiedError(Exception):
-    """The process ended and did not say how."""
+    """The process ended without saying how."""
 
 
 @contextmanager
@@ -44,9 +43,9 @@ def read_apart(
     path: Path, most_columns: int, on_chunk: OnChunk
 ) -> Iterator[tuple[list[Reason], Iterator[list[str]]]]:
     """The notes on a workbook, and its rows as `sheet_rows()` gives them. Raises FileError;
-    ReaderDiedError where somebody ended the process."""
+    ReaderDiedError if somebody ended the process."""
     limits = (most_columns, settings.IMPORT_MAX_XLSX_BYTES, settings.IMPORT_MAX_MEMORY_BYTES)
-    # A session of its own: what stops a consumer in a terminal is for the consumer alone.
+    # A session of its own: Ctrl+C in a terminal is for the consumer alone.
     with subprocess.Popen(  # noqa: S603
         (sys.executable, "-m", __name__, str(path.absolute()), *map(str, limits)),
         cwd=settings.BASE_DIR,
@@ -63,7 +62,7 @@ def read_apart(
 
 
 def rows_of(said: Iterator[Any], notes: list[Reason]) -> Iterator[list[str]]:
-    """What is noted after the rows comes to the `notes` when they have been read."""
+    """Notes that follow the rows are added to `notes`."""
     for some in said:
         if some and isinstance(some[0], dict):
             notes += [Reason(**note) for note in some]
@@ -92,22 +91,22 @@ def messages(process: subprocess.Popen[bytes], on_chunk: OnChunk) -> Iterator[An
 
 
 def main(path: str, most_columns: str, most_unpacked: str, most_memory: str) -> None:
-    # Whoever stops the consumer leaves it to the consumer when this ends.
+    # The consumer decides when this ends.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     limit_memory(int(most_memory))
     end = Reason.of(Code.WORKBOOK_TAKES_TOO_MUCH_MEMORY, most=int(most_memory) >> 20).as_json()
     try:
         end = read(Path(path), int(most_columns), int(most_unpacked))
     except MemoryError:
-        pass  # said below, when what took it is free again
+        pass  # said below, when the memory is free again
     except BrokenPipeError:
-        # The consumer is gone: there is nobody left to tell.
+        # The consumer is gone: nobody is left to tell.
         os._exit(1)
     say(end)
 
 
 def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
-    """Say notes and rows. Returns why it cannot be read, {} where it was."""
+    """Print notes and rows. Returns why it cannot be read, or {}."""
     try:
         check_workbook(path, most_unpacked)
         with zipfile.ZipFile(path) as archive:
@@ -129,10 +128,9 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
 
 
 def sheet_to_read(book: Book, most_columns: int) -> Sheet:
-    """The first that is shown and has the title of our tables' first column: before it may stand
-    instructions, or what a program says of its export. Where none has titles, the first that is
-    shown and begins with more than empty rows, else the first. Raises FileError where there is
-    none."""
+    """The first visible sheet with the title of our tables' first column: instructions or a
+    program's remarks may come before. Else the first visible sheet with a filled row near its top,
+    else the first. Raises FileError if there is none."""
     shown = [sheet for sheet in book.sheets if not sheet.is_hidden]
     if not shown:
         raise FileError.of(Code.WORKBOOK_WITHOUT_SHEET)
@@ -148,7 +146,7 @@ def sheet_to_read(book: Book, most_columns: int) -> Sheet:
 
 
 def names_customers(row: Sequence[str]) -> bool:
-    """Whether it may be a header. One whose other titles are wrong is not passed over."""
+    """Whether it may be a header, even one whose other titles are wrong."""
     return any(KNOWN.get(plain(cell)) == "username" for cell in row)
 
 
@@ -160,7 +158,7 @@ def notes_on(book: Book, read: Sheet) -> list[Reason]:
 
 
 def limit_memory(most: int) -> None:
-    """Of addresses: what the operating system gives no more of ends in MemoryError."""
+    """Limit the address space: beyond it there is a MemoryError."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)

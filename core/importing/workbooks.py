@@ -1,9 +1,8 @@
 """A sheet of an Excel workbook as rows of text, read as a stream (ECMA-376).
 
-Values as the sheet shows them: formulas by the result that is kept beside them, numbers with the
-zeros that their format puts in front, dates as 2026-11-22. Fonts, fills and whatever else makes a
-workbook pretty are not read, so that nothing in them can be wrong. How parts are parsed, and within
-which limits, is in core/importing/parts.py.
+Values are as the sheet shows them: the kept results of formulas, numbers with the zeros of their
+format, dates as 2026-11-22. Fonts and fills are not read, so nothing in them can be wrong.
+core/importing/parts.py parses the parts within limits.
 """
 
 import re
@@ -34,18 +33,18 @@ OTHER_KINDS = (
     ("word/document.xml", "Word (.docx)"),
     ("ppt/presentation.xml", "PowerPoint (.pptx)"),
 )
-# A formula that no spreadsheet has calculated yet: shown as spreadsheets show their own errors.
+# A formula that no spreadsheet has calculated yet; looks like a spreadsheet's own error.
 UNCALCULATED = "#UNCALCULATED!"
 ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 SURROGATES = range(0xD800, 0xE000)
-# The format's own limits, and what no workbook of ours comes near.
+# The format's own limits, and some far above any workbook of ours.
 MOST_ROWS = 1_048_576
 MOST_COLUMN_LETTERS = 3
 MOST_CELLS = 1 << 14  # of a row
 MOST_ROW = 1 << 20  # signs
 MOST_FORMATS = 1 << 16
 MOST_SHEETS = 10_000
-# What shared strings may take in memory: some, and so much for each byte of the file.
+# Memory for shared strings: a base, and more for each byte of the file.
 MOST_STRINGS, STRINGS_PER_BYTE = 24 << 20, 16
 SIZE_OF_ENTRY = 8
 NOTHING: list[str] = []
@@ -61,8 +60,8 @@ class Sheet:
 @dataclass(slots=True)
 class Book:
     """What is known before the rows. `shapes`: by the number of a cell's style. `most_text`: signs
-    that all cells may show, since many can share a long one. `is_uncalculated`: whoever opens it
-    is to calculate it first."""
+    that all cells may show together, since many can share a long one. `is_uncalculated`: formulas
+    wait to be calculated when the book is opened."""
 
     archive: zipfile.ZipFile
     sheets: list[Sheet]
@@ -75,7 +74,7 @@ class Book:
 
 
 def refuse_other_kinds(archive: zipfile.ZipFile) -> None:
-    """Raises FileError that says what a zip is that is no Excel workbook."""
+    """Raises FileError that names the kind of another zip."""
     names = set(archive.namelist())
     kind = next((kind for name, kind in OTHER_KINDS if name in names), "")
     if not kind and "mimetype" in names:
@@ -87,7 +86,7 @@ def refuse_other_kinds(archive: zipfile.ZipFile) -> None:
 
 
 def book_of(archive: zipfile.ZipFile, size: int, on_chunk: parts.OnChunk) -> Book:
-    """`size`: of the file."""
+    """`size`: of the file, in bytes."""
     refuse_other_kinds(archive)
     main = next(
         (
@@ -104,7 +103,7 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: parts.OnChunk) -> Boo
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal first_day, is_uncalculated
-        if name == "sheet" and attributes.get("id") != "":  # a module of macros has no part
+        if name == "sheet" and attributes.get("id") != "":  # a macro module has no part
             kind, part = targets[attributes["id"]]
             if kind == "worksheet":
                 is_hidden = attributes.get("state", "visible") != "visible"
@@ -178,9 +177,8 @@ def shapes_of(archive: zipfile.ZipFile, part: str) -> list[Shape]:
 def sheet_rows(
     book: Book, sheet: Sheet, most_columns: int, notes: list[Reason] | None = None
 ) -> Iterator[list[str]]:
-    """Each row of the sheet to the last that is filled, without empty cells on the right.
-    Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit.
-    What was found on the way is added to `notes`."""
+    """Each row down to the last that is filled, without empty cells on the right. At most
+    `most_columns` + 1 cells, so that a row that is too wide can be told. Adds to `notes`."""
     reader = SheetReader(book, most_columns)
     parser = parts.new_parser(reader.start, reader.end, reader.data)
     part = parts.name_in(book.archive, sheet.part)
@@ -192,7 +190,7 @@ def sheet_rows(
 
 
 class Text:
-    """Collects the text of a string: of its runs, without the reading aid of Japanese names."""
+    """Collects the runs of a string, without the reading aid of Japanese names."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
@@ -223,7 +221,7 @@ class Text:
         text = "".join(self.pieces)
         self.pieces.clear()
         self.length = 0
-        # `_x000D_` is how the format writes what XML has no place for.
+        # The format writes signs that XML does not allow as `_x000D_`.
         return ESCAPED.sub(named, text) if "_x" in text else text
 
 
@@ -234,7 +232,7 @@ class SheetReader:
     book: Book
     most_columns: int
     rows: list[list[str]] = field(default_factory=list)
-    empty: int = 0  # rows since the last that is filled
+    empty: int = 0  # rows since the last filled one
     row: list[str] = field(default_factory=list)
     number: int = 0  # of the last row
     column: int = 0  # of the next cell
@@ -244,8 +242,8 @@ class SheetReader:
     cell: dict[str, str] = field(default_factory=dict)
     has_formula: bool = False
     has_value: bool = False
-    is_hidden: bool = False  # the row
-    hidden: int = 0  # rows that hold something and are not shown
+    is_hidden: bool = False  # the current row
+    hidden: int = 0  # hidden rows that hold something
     value: Text = field(default_factory=Text)
     text: Text = field(default_factory=Text)  # in place of a value
 
@@ -257,7 +255,7 @@ class SheetReader:
         elif name == "f":
             self.has_formula = True
         elif name == "row":
-            # Rows that hold nothing are not in the file, but they count as lines.
+            # A file leaves out empty rows, but they count as lines.
             number = min(int(attributes.get("r", self.number + 1)), MOST_ROWS)
             missing = max(0, number - self.number - 1)
             self.empty += missing
@@ -287,7 +285,7 @@ class SheetReader:
         (self.value if self.value.is_open else self.text).data(text)
 
     def put(self, text: str) -> None:
-        """Into its column; cells without an address follow one another."""
+        """Cells without an address follow one another."""
         letters = self.cell.get("r", "").rstrip("0123456789")
         index = column_of(letters) if letters else self.column
         self.column = index + 1
@@ -315,12 +313,12 @@ class SheetReader:
             return self.book.strings[int(text)]
         if kind == "n":
             if text == "0" and self.has_formula and self.book.is_uncalculated:
-                return UNCALCULATED  # the 0 that programs write in place of a result
+                return UNCALCULATED  # programs write 0 instead of a result
             style, shapes = int(self.cell.get("s", 0)), self.book.shapes
             shape = shapes[style] if style < len(shapes) else PLAIN
             return number_text(text, shape, self.book.first_day)
         if kind == "b":
-            # An amount must not be 1 because somebody ticked it.
+            # A ticked cell must not become an amount of 1.
             return "FALSE" if text == "0" else "TRUE"
         return text.replace("T", " ").removesuffix(" 00:00:00") if kind == "d" else text
 

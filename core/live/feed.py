@@ -1,7 +1,8 @@
-"""The feed of one web process: one thread that looks into the database for all viewers.
+"""The feed of one web process: one thread that reads the database for all viewers.
 
-It alone owns subscriptions and subjects; viewers live in their event loops and are reached by their
-`call_in_loop`. Commands to it (watch, leave) come through a queue. See the package's docstring.
+It alone owns subscriptions and subjects. Viewers live in their event loops and are reached by
+`call_in_loop`; their commands (watch, leave) come through a queue. The package's docstring tells
+the rest.
 """
 
 import functools
@@ -27,14 +28,14 @@ from core.live.viewers import CloseCode, State, Viewer
 
 logger = logging.getLogger(__name__)
 
-# Subjects are refreshed this often, and this soon after the last refresh when notified.
+# Time between two refreshes, and the shortest one after a notification.
 REFRESH_SECONDS = 0.5
 MIN_REFRESH_SECONDS = 0.2
-# How often it is asked again who may see what.
+# How often rights are checked again.
 AUTHORIZE_SECONDS = 5.0
 RETRY_SECONDS = 2.0
-# From one step to the next, however many come meanwhile: they are looked up together. After one
-# that let somebody in it is longer, since whoever likes can bring sessions that nobody has.
+# Least time between steps; viewers that come meanwhile are looked up together. It is longer after a
+# step that admitted somebody, since anybody can bring sessions that nobody has.
 MIN_STEP_SECONDS, ADMISSION_SECONDS = 0.05, 0.1
 
 
@@ -43,14 +44,13 @@ class Feed:
 
     def __init__(self) -> None:
         self.name = secrets.token_urlsafe(6)
-        # End every viewer at the next step, and serve no new one.
         self.stopping = False
         self._listener = ChangeListener()
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._sources = registered_sources()
         self._subjects = WatchedSubjects(self._sources)
         self._subscriptions: dict[Viewer, Subscription] = {}
-        # Who came or watches something else, in order; None: a set that keeps it.
+        # Viewers that came or changed what they watch, as an ordered set.
         self._pending: dict[Viewer, None] = {}
         self._calls: dict[Callable[..., object], list[Callable[[], None]]] = defaultdict(list)
         self._refreshed_at = 0.0
@@ -64,7 +64,6 @@ class Feed:
         return self
 
     def watch(self, viewer: Viewer, subjects: Collection[str], language: str) -> None:
-        """Let the viewer watch these from now on, and no others."""
         self._command(functools.partial(self._subscribe, viewer, set(subjects), language))
 
     def leave(self, viewer: Viewer) -> None:
@@ -89,7 +88,7 @@ class Feed:
                 connection.close()
                 time.sleep(RETRY_SECONDS)
             except Exception:
-                # Whatever it is: those who watch something else are not to stand still for good.
+                # After any error: other viewers must not stand still for good.
                 logger.exception("live pages stand still for a moment")
                 time.sleep(RETRY_SECONDS)
         self._run_commands()
@@ -99,8 +98,8 @@ class Feed:
         connection.close()
 
     def step(self) -> bool:
-        """Do what is due now: commands, authorization, a refresh; and tell the viewers. Returns
-        whether the database was asked who somebody is that came."""
+        """Do what is due: commands, authorization, a refresh, messages. Returns whether the
+        database was asked who new viewers are."""
         self._run_commands()
         now, somebody_came = time.monotonic(), bool(self._pending)
         try:
@@ -119,7 +118,7 @@ class Feed:
         return somebody_came
 
     def seconds_to_next_step(self) -> float | None:
-        """None when nobody watches: then the thread sleeps and keeps no connection."""
+        """None when nobody watches: the thread then sleeps and keeps no connection."""
         if not self._commands.empty():
             return 0.0
         due = []
@@ -165,7 +164,7 @@ class Feed:
     # Who may see what
 
     def _authorize(self, viewers: Collection[Viewer]) -> None:
-        """Show each viewer what it may see, and end those that may not watch at all."""
+        """Show each viewer what it may see; end those that may not watch at all."""
         users = find_users({viewer.session for viewer in viewers})
         for viewer in viewers:
             self._subscriptions[viewer].user = users.get(viewer.session)
@@ -189,7 +188,7 @@ class Feed:
             self._refresh(new)
 
     def _end_surplus(self) -> None:
-        """The newest viewers of a user who has too many go."""
+        """End the newest viewers of a user who has too many."""
         if not self._pending:
             return
         users = (subscription.user for subscription in self._subscriptions.values())
@@ -205,8 +204,7 @@ class Feed:
     def _show(
         self, viewer: Viewer, subscription: Subscription, audiences: Mapping[str, Audience]
     ) -> set[str]:
-        """Show the viewer these subjects and refuse the rest. Returns the names of those that are
-        not rendered yet."""
+        """Show these subjects and refuse the rest. Returns names that are not rendered yet."""
         shown = {
             name: self._subjects.get(name, subscription.language, audience)
             for name, audience in audiences.items()
@@ -224,7 +222,7 @@ class Feed:
         refused = subscription.wanted - shown.keys()
         subscription.wanted, subscription.shown = set(shown), shown
         if new or viewer in self._pending:
-            # Also without any state: a poll waits until the feed has looked.
+            # Even without any state: a poll waits until the feed has looked.
             states = {name: rendered.state for name, rendered in new.items() if rendered.state}
             self._call(viewer, functools.partial(viewer.update, states))
         if refused:
@@ -264,16 +262,16 @@ def _run_all(callbacks: list[Callable[[], None]]) -> None:
 
 @functools.cache
 def process_feed() -> Feed:
-    """The one of this process: it starts with its first viewer and ends with the server."""
+    """The feed of this process; it ends with the server."""
     feed = Feed().start()
     stop_with_server(feed)
     return feed
 
 
 def stop_with_server(feed: Feed) -> None:
-    """End viewers as soon as the server is told to stop. It would wait until all polls are
-    answered, without telling them. It has set its signal handlers by the time it serves: ours run
-    first and call them."""
+    """End viewers as soon as the server is told to stop: it would wait for all polls without
+    telling them. The server has set its signal handlers before it serves; ours run first and call
+    them."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""What can be watched: the sources that pages register, and who may see what of them."""
+"""What can be watched: the sources that pages register, and who may see what."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 class Audience(StrEnum):
-    """For whom a subject is rendered: what staff may see, or what its owner may."""
+    """For whom a subject is rendered."""
 
     STAFF = "staff"
     CUSTOMER = "customer"
 
 
-# Who asks for which keys. may() costs no query: the users' permissions are in memory.
+# Who asks for which keys. may() costs no query: permissions are in memory.
 Asked = Sequence[tuple[SessionUser, str]]
-# By user and key, as whom they may see it; those that are missing may not.
+# By user and key, for which audience; those missing may not see it.
 Authorized = dict[tuple[int, str], Audience]
 
 
@@ -45,14 +45,14 @@ class Source(ABC):
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]: ...
 
     def retain(self, keys: set[str]) -> None:  # noqa: B027
-        """Forget all others; for sources that remember what they loaded."""
+        """Forget all other keys."""
 
     @abstractmethod
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]: ...
 
 
 class StaffSource(Source):
-    """For staff with `right`. `keys`: the valid keys; None: any key is valid."""
+    """For staff with `right`. `keys`: the valid keys; None: any."""
 
     right: ClassVar[Right]
     keys: ClassVar[frozenset[str] | None] = frozenset({""})
@@ -70,8 +70,7 @@ class StaffSource(Source):
 
 @contextmanager
 def logged(source: Source) -> Iterator[None]:
-    """Around what a source is asked: where it fails, others go on. Raises DatabaseError and
-    InterfaceError."""
+    """Log a source's errors so that others go on. Raises DatabaseError and InterfaceError."""
     try:
         yield
     except (DatabaseError, InterfaceError):
@@ -98,9 +97,9 @@ def ids_of(keys: Iterable[str]) -> list[int]:
 
 
 def authorized(asked: Asked, rows: QuerySet[Any], owner: Case, right: Right) -> Authorized:
-    """Of keys that are ids of `rows`: staff with `right` see all there are, a customer what is
-    their own. `owner`: the user whose it is, nobody where the customer is switched off: they see
-    nothing any more, also of what is open in a browser."""
+    """For keys that are ids of `rows`: staff with `right` see all, customers their own. `owner`:
+    the owning user, or nobody if the customer is inactive, who then sees nothing more, even in an
+    open page."""
     meant = rows.filter(pk__in=ids_of({key for _, key in asked})).order_by()
     owners = dict(meant.values_list("pk", owner))
     found: Authorized = {}

@@ -1,5 +1,5 @@
-"""All that is watched, each subject rendered once for each language and audience. The feed's thread
-alone works here; what it hands to viewers never changes."""
+"""All watched subjects, each rendered once for each language and audience. Only the feed's thread
+works here; what it gives to viewers never changes."""
 
 import json
 import time
@@ -12,16 +12,15 @@ from django.utils import translation
 from core.live.source import Audience, Source, logged
 from core.live.viewers import State, Viewer
 
-# Changes kept of each rendered subject, for viewers that come back.
+# Changes kept of each subject, for viewers that come back.
 CHANGES_KEPT = 32
-# A rendered subject is kept for so long after its last viewer left: polls, and sockets that come
-# back.
+# How long a subject is kept after its last viewer left: for polls and returning sockets.
 LINGER_SECONDS = 10.0
 
 
 class RenderedSubject:
-    """One subject in one language for one audience. Its numbers begin with `first`; no state before
-    it is rendered."""
+    """One subject in one language for one audience. Its numbers begin at `first`; it has no state
+    until it is rendered."""
 
     def __init__(self, name: str, first: int) -> None:
         self.name = name
@@ -32,7 +31,7 @@ class RenderedSubject:
         self._data: dict[str, Any] = {}
 
     def update(self, data: dict[str, Any]) -> bool:
-        """Take new data; whether anything changed."""
+        """Take new data; returns whether anything changed."""
         if self.state is None:
             self.state = State(self._first, self._message(self._first, "snapshot", data))
         elif changed := differences(self._data, data):
@@ -54,7 +53,7 @@ class RenderedSubject:
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """The names whose values differ; None for those that are gone."""
+    """Names whose values differ; None for those that are gone."""
     changed = {
         name: value for name, value in after.items() if name not in before or before[name] != value
     }
@@ -62,7 +61,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]
 
 
 class Subject:
-    """`version` is the source's of what was rendered last."""
+    """`version` belongs to what was rendered last."""
 
     def __init__(self, name: str, source: Source, key: str) -> None:
         self.name = name
@@ -76,13 +75,13 @@ class WatchedSubjects:
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
         self._subjects: dict[str, Subject] = {}
-        self._highest = 0  # number given out, so that none means two things
+        self._highest = 0  # highest number used, so that none means two things
 
     def __len__(self) -> int:
         return len(self._subjects)
 
     def get(self, name: str, language: str, audience: Audience) -> RenderedSubject:
-        """A new one has no state until the next refresh()."""
+        """A new subject has no state until the next refresh()."""
         subject = self._subjects.get(name)
         if subject is None:
             prefix, _, key = name.partition(":")
@@ -95,10 +94,10 @@ class WatchedSubjects:
         return rendered
 
     def refresh(self, names: Collection[str] | None = None) -> Iterator[RenderedSubject]:
-        """Ask each source once for all of its subjects, or for these; yield what changed as soon as
-        it is rendered.
+        """Ask each source once for all of its subjects, or for these; yield each that changed as
+        soon as it is rendered.
 
-        Raises DatabaseError and InterfaceError. A source that fails in another way is logged, and
+        Raises DatabaseError and InterfaceError. Another failure of a source is logged, and it is
         asked again next time.
         """
         by_source: dict[Source, list[Subject]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Who watches what, and as whom they may: asked of the sources for all who watch at once."""
+"""Who watches what, for which audience: each source is asked once for all viewers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,18 +16,18 @@ class Subscription:
         self.user: SessionUser | None = None
         self.wanted: set[str] = set()
         self.shown: dict[str, RenderedSubject] = {}
-        # As whom it was shown these, the last time somebody asked.
+        # The audiences of the last authorization.
         self.seen_as: dict[str, Audience] = {}
 
     def audiences(self, authorized: Authorized) -> dict[str, Audience]:
-        """As whom its user may see each subject; those that are missing may not be seen."""
+        """By subject; those missing may not be seen."""
         assert self.user is not None
         found = ((name, authorized.get((self.user.pk, name))) for name in self.wanted)
         return {name: audience for name, audience in found if audience is not None}
 
 
 def authorize(subscriptions: Iterable[Subscription], sources: Mapping[str, Source]) -> Authorized:
-    """By user and name of the subject. Each source is asked once."""
+    """By user and subject's name. Each source is asked once."""
     asked: dict[str, dict[tuple[int, str], SessionUser]] = defaultdict(dict)
     for subscription in subscriptions:
         assert subscription.user is not None
@@ -38,7 +38,7 @@ def authorize(subscriptions: Iterable[Subscription], sources: Mapping[str, Sourc
     for prefix, users in asked.items():
         if source := sources.get(prefix):
             pairs = [(user, key) for (_, key), user in users.items()]
-            # Whom it fails to answer for may not see it.
+            # If a source fails, nobody may see its subjects.
             with logged(source):
                 for (pk, key), audience in source.authorize(pairs).items():
                     found[pk, f"{prefix}:{key}" if key else prefix] = audience

@@ -1,9 +1,9 @@
 """One viewer: a socket, or one poll. It lives in the thread of its event loop; the feed's thread
-reaches it by `call_in_loop` alone.
+reaches it only by `call_in_loop`.
 
-There is no queue. A viewer knows the number of what it was given last, and takes what is newer when
-it has room for more: a slow one finds many changes, and gets the snapshot where that is shorter. So
-a reader that stands still costs no memory.
+There is no queue. A viewer knows the last number it was given and takes newer changes when it has
+room. A slow one finds many and gets the snapshot if that is shorter, so a reader that stands still
+costs no memory.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from enum import IntEnum
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a subject says, and the changes that led there; they end with number `seq`. Never
-    changed, only replaced: the feed's thread makes it, the viewers' threads read it."""
+    """What a subject says, and the changes that led there up to number `seq`. Never changed, only
+    replaced: the feed's thread makes it, the viewers' threads read it."""
 
     seq: int
     snapshot: str
     changes: tuple[str, ...] = ()
 
     def since(self, seq: int | None) -> tuple[str, ...]:
-        """The messages for somebody who has `seq`; None: who has nothing."""
+        """Messages for somebody who has `seq`; None: who has nothing."""
         if seq == self.seq:
             return ()
         if seq is not None and 0 < self.seq - seq <= len(self.changes):
@@ -46,7 +46,7 @@ class CloseCode(IntEnum):
 
 
 class Viewer:
-    """`call_in_loop` runs a function in the viewer's event loop (loop.call_soon_threadsafe)."""
+    """`call_in_loop` is the event loop's call_soon_threadsafe."""
 
     def __init__(self, session: str, call_in_loop: Callable[..., object]) -> None:
         self.session = session
@@ -61,14 +61,14 @@ class Viewer:
     # In the viewer's thread
 
     def watch(self, subjects: set[str], since: Mapping[str, int]) -> None:
-        """Watch these from now on, and no others; `since`: the numbers it has of them."""
+        """Watch only these from now on; `since`: the numbers it has."""
         self._wanted = subjects
         given = {**self._given, **since}
         self._given = {name: seq for name, seq in given.items() if name in subjects}
         self._states = {name: state for name, state in self._states.items() if name in subjects}
 
     def take_messages(self) -> list[str]:
-        """The messages it has not got yet; they count as given."""
+        """Messages it has not got yet; they count as given."""
         messages, self._refusals = self._refusals, []
         states, self._states = self._states, {}
         for name, state in sorted(states.items()):
@@ -78,12 +78,10 @@ class Viewer:
         return messages
 
     def wake(self) -> None:
-        """End its waiting, though there may be nothing new."""
         self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Until there may be messages, or the end, or so many seconds have passed, which is
-        False."""
+        """Wait for messages or the end; False if so many seconds have passed."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._changed.wait()

@@ -1,7 +1,7 @@
-"""The doors: what stands between a password that somebody sends and its check.
+"""What stands between a password that somebody sends and its check.
 
-A form, a page or an API that checks a password calls `authenticate(request, …)`, which counts; and
-`attempts.succeed()` once everything else it asks for was right, too. Who forgets that counts right
-ones as wrong. What is raised here becomes an answer in office/unavailable.py: 429, or 503 where
-hashing is busy, with Retry-After.
+A form, page or API that checks a password calls `authenticate(request, …)`, which counts the try,
+and `attempts.succeed()` once everything else was right as well; without it right ones count as
+wrong. office/unavailable.py answers the errors raised here with Retry-After: 429, or 503 if hashing
+is busy.
 """

@@ -2,12 +2,12 @@
 
 import ipaddress
 
-# What one line gets at least: its owner has 2**64 of them to try from (RFC 6177).
+# The owner of one line has at least 2**64 addresses to try from (RFC 6177).
 NETWORK_OF_IPV6 = 64
 
 
 def network_of(address: str) -> str:
-    """An IPv4 address, the /64 of an IPv6 one; as it is where it is neither, as of a socket."""
+    """An IPv4 address, the /64 of an IPv6 one; anything else, such as a socket's, unchanged."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

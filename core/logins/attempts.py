@@ -1,4 +1,4 @@
-"""Each try to log in, counted before anything is looked at."""
+"""Counts each try to log in before anything is checked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,18 +21,18 @@ def take(request: HttpRequest | None, name: str) -> LoginAttempt:
 
 
 def succeed(request: HttpRequest | None, name: str) -> None:
-    """All that was asked for was right."""
+    """Everything that was asked for was right."""
     attempt_of(request, name).succeed(clock.now())
 
 
 def give_back(request: HttpRequest | None, name: str) -> None:
-    """Something was left out, so that it was no guess."""
+    """Something was missing, so it was no guess."""
     attempt_of(request, name).give_back(clock.now())
 
 
 @contextmanager
 def unless_busy(request: HttpRequest | None, name: str) -> Iterator[None]:
-    """Around what hashes: a try that found no place for its hash was none."""
+    """Around hashing: a try without a place for its hash does not count."""
     try:
         yield
     except HashingBusyError:
@@ -41,8 +41,8 @@ def unless_busy(request: HttpRequest | None, name: str) -> Iterator[None]:
 
 
 def attempt_of(request: HttpRequest | None, name: str) -> LoginAttempt:
-    """From where: as the server has it, which knows the proxies that are believed. Without a
-    request it is a program on this host."""
+    """The address comes from the server, which knows the trusted proxies. Without a request it is a
+    program on this host."""
     address = request.META.get("REMOTE_ADDR", "") if request is not None else ""
     return LoginAttempt(name[:NAME_LENGTH], network_of(address) or "local")
 

@@ -1,5 +1,5 @@
-"""Counts each try to log in before Django's own backend, which stands behind it in
-AUTHENTICATION_BACKENDS, looks at the password."""
+"""Counts each try to log in. It stands before Django's own backend in AUTHENTICATION_BACKENDS,
+which checks the password."""
 
 from typing import Any
 
@@ -9,9 +9,8 @@ from core.logins import attempts
 
 
 class CountingBackend:
-    """Lets nobody in and knows no user, so that no session is taken for its own. Raises
-    TooManyLoginsError out of authenticate(): a form that swallowed it would say that the password
-    is wrong."""
+    """Lets nobody in and knows no user, so no session belongs to it. authenticate() raises
+    TooManyLoginsError: a form that swallowed it would say that the password is wrong."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         name = credentials.get("username")

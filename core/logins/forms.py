@@ -1,5 +1,4 @@
-"""Django's forms that ask for a password, for the desk and the portal: each try counts, and a right
-one is given back."""
+"""Django's password forms for desk and portal: each try counts, and a right one is given back."""
 
 from typing import Any
 
@@ -11,7 +10,7 @@ from core.logins import attempts
 
 
 class CountedLoginForm(AuthenticationForm):
-    """Who is let in is somebody for whom confirm_login_allowed() found nothing wrong, either."""
+    """Gives a try back only after confirm_login_allowed() has passed."""
 
     def clean(self) -> dict[str, Any]:
         with attempts.unless_busy(self.request, self.cleaned_data.get("username", "")):
@@ -22,7 +21,7 @@ class CountedLoginForm(AuthenticationForm):
 
 
 class CountedPasswordChangeForm(PasswordChangeForm):
-    """An open session is no leave to guess its password."""
+    """An open session must not help to guess its password."""
 
     required_css_class = "required"
 

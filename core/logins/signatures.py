@@ -1,7 +1,7 @@
-"""Sessions that a former SECRET_KEY signed are signed anew where they are met, before Django does.
+"""Signs sessions again that a former SECRET_KEY signed, before Django does.
 
-It gives each of them another name as well. Then other pages of the same browser, open ones and
-those that were asked for a moment ago, have a session that is none any more, and sign people out.
+Django would also rename the session: other pages of the same browser would lose it and be signed
+out.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 def sign_session_anew(get_response: View) -> View:
-    """Stands after the sessions' middleware and before that of logins."""
+    """Goes between the sessions' middleware and that of logins."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if settings.SECRET_KEY_FALLBACKS and settings.SESSION_COOKIE_NAME in request.COOKIES:
-            with suppress(*DATABASE_ERRORS):  # the view meets what is wrong, and says it
+            with suppress(*DATABASE_ERRORS):  # the view meets the same error and answers
                 sign_anew(request.session)
         return get_response(request)
 

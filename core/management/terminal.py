@@ -1,5 +1,5 @@
-"""Commands: what they print was written by people and sites, and a terminal obeys control
-characters; what they are told may be no text."""
+"""Safe input and output of commands: people and sites write control characters, which a terminal
+obeys, and arguments may not be text."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Printed(OutputWrapper):
 
 
 class TerminalCommand(BaseCommand):
-    """What it writes is text, whatever was quoted in it, and so is what it is told."""
+    """Writes only printable text, and takes only text as arguments."""
 
     def __init__(
         self, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: Any
@@ -38,11 +38,10 @@ class TerminalCommand(BaseCommand):
             try:
                 if isinstance(value, str | Path):
                     str(value).encode()
-            except UnicodeEncodeError:  # bytes that a terminal handed on: no database keeps them
+            except UnicodeEncodeError:  # bytes of a terminal that no database stores
                 raise CommandError(f"{name}: this is no text in UTF-8") from None
         return super().execute(*args, **options)
 
     def tell(self, text: str) -> None:
-        """At once, while it goes on."""
         self.stdout.write(text)
         self.stdout.flush()

@@ -1,11 +1,10 @@
-"""Telling people by e-mail and webhook what needs one of them: once when it begins, once when it
-has ended, whatever number of processes watches.
+"""Tells people by e-mail and webhook what needs one of them: once when it begins and once when it
+has ended, however many processes watch.
 
-Law: every worker and every web process watches, as each may be the only one that is left; the
-database says who tells, and of the database itself one process of each host does. A message that
-could not be sent is tried again, so that in a crash it may come twice and never not at all. Where
-they go is set in the environment alone (ALERT_EMAILS, ALERT_WEBHOOK): nobody at the desk can send
-the office's troubles elsewhere.
+Every worker and web process watches, since each may be the only one left. The database decides who
+tells; of its own outage one process of each host tells. A failed message is tried again, so after a
+crash it may come twice, but never not at all. Only the environment sets where they go
+(ALERT_EMAILS, ALERT_WEBHOOK): nobody at the desk can redirect them.
 """
 
 import fcntl
@@ -34,24 +33,23 @@ from core.reasons import reason_of
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
-# What lasts for less needs nobody, and what was away for less is not over.
+# A shorter trouble is not told, and a shorter absence is not its end.
 PATIENCE = timedelta(minutes=2)
 BELIEVED = timedelta(minutes=5)
-# The ledger is read once a day; whoever began to and has not ended after so long was stopped or
-# killed, and another one does. What was found there is over when somebody read that it is.
+# The ledger is read once a day. If a reader has not finished after so long, it was killed and
+# another starts. A difference is over only when a reading finds none.
 LEDGER_EVERY, LEDGER_TAKES = timedelta(hours=20), timedelta(minutes=50)
 LEDGER_BELIEVED = timedelta(days=36_500)
 LEDGER = "ledger"
 SHOWN = 5
 TIMEOUT_SECONDS = 10
 
-# Held while a thread of this process watches.
 _watching = threading.Lock()
 _next_at = 0.0
 
 
 def office_name() -> str:
-    """By which whoever runs several knows it."""
+    """The name by which an operator of several offices knows this one."""
     return next(iter(settings.ALLOWED_HOSTS), "Booster Office")
 
 
@@ -60,8 +58,8 @@ def is_wanted() -> bool:
 
 
 def watch_sometimes() -> None:
-    """watch(), once a minute in each process, in a thread of its own: mail servers, webhooks and
-    the look-up of their names take as long as they like, and whoever calls has more to do."""
+    """watch(), once a minute in each process, in a thread: mail servers, webhooks and name look-ups
+    take their time, and the caller has more to do."""
     global _next_at
     if not is_wanted() or time.monotonic() < _next_at or not _watching.acquire(blocking=False):
         return
@@ -84,25 +82,25 @@ def _watch_once() -> None:
 
 
 def watch() -> None:
-    """Look at what there is, and tell what nobody was told."""
-    seen = {LEDGER}  # by who read it
+    """See what is wrong now, and tell what is new or over."""
+    seen = {LEDGER}  # the ledger's reader saw it
     for cause, text in causes():
         Alert.objects.see(cause, text, BELIEVED)
         seen.add(cause)
     ways = _ways()
-    # What is believed and not there at this moment may be over: nobody is told of it any more.
+    # A believed alert that is not seen now may be over, so it is not told any more.
     for alert in Alert.objects.to_begin(PATIENCE).filter(cause__in=seen):
         if ways and alert.take() and _tell(alert, "firing", ways):
             alert.note_told()
     for alert in Alert.objects.to_end():
         if ways and alert.take() and _tell(alert, "resolved", ways):
             alert.delete()
-    # What went before anybody was told.
+    # Delete what was over before anybody was told.
     Alert.objects.filter(told_at=None, believed_until__lt=Now()).delete()
 
 
 def causes() -> Iterator[tuple[str, str]]:
-    """What is wrong now: a name that stays the same while it lasts, and words."""
+    """What is wrong now: a name that stays the same meanwhile, and words."""
     beats = Heartbeat.objects.alive()
     alive = beats.count()
     if not alive:
@@ -126,7 +124,7 @@ def causes() -> Iterator[tuple[str, str]]:
 
 
 def check_ledger() -> int:
-    """Read the whole ledger; how many differences there are. Takes minutes in a large office."""
+    """Read the whole ledger; returns the number of differences. Takes minutes in a large office."""
     try:
         found = list(auditing.differences())
     except Exception as error:
@@ -142,7 +140,7 @@ def check_ledger() -> int:
 
 
 def check_ledger_daily() -> None:
-    """The same, by the one process that comes first, and where somebody is to be told."""
+    """check_ledger() by the first process that is due, if somebody is to be told."""
     if not is_wanted():
         return
     RetentionCursor.objects.get_or_create(kind=LEDGER, defaults={"until": retention.BEGINNING})
@@ -159,9 +157,9 @@ def _ways() -> list[Callable[[Alert, str], None]]:
 
 
 def _tell(alert: Alert, status: str, ways: list[Callable[[Alert, str], None]]) -> bool:
-    """Whether somebody was told: by what was told already nobody is told twice, as the other way
-    does not work. A way where nobody answers is taken out of `ways`: to wait there for each of many
-    alerts would keep the other way waiting."""
+    """Whether somebody was told, by any way: then nobody is told twice because another way fails. A
+    way without answer leaves `ways`: waiting there for each of many alerts would delay the others.
+    """
     told = False
     for send in list(ways):
         try:
@@ -188,7 +186,7 @@ def _post(alert: Alert, status: str) -> None:
         headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
         timeout=TIMEOUT_SECONDS,
         allow_redirects=False,
-        stream=True,  # what it says is not read
+        stream=True,  # its answer is not read
     )
     answer.close()
     if not answer.ok or answer.is_redirect:
@@ -205,8 +203,8 @@ def _mail(alert: Alert, status: str) -> None:
 
 
 class Outage:
-    """Of the database, which can keep no alert of that: told after a while by one process of each
-    host, which has a lock until it is over."""
+    """The database's own outage, which it cannot record: one process of each host, with a lock
+    until it is over, tells after a while."""
 
     def __init__(self) -> None:
         self._alert: Alert | None = None
@@ -236,7 +234,7 @@ class Outage:
             self._let_go()
             return False
         except OSError:
-            pass  # no folder, or no locks: several may tell
+            pass  # no folder or no locks: several may tell
         return True
 
     def _let_go(self) -> None:

@@ -1,8 +1,8 @@
-"""Does the money add up? Law 2 read back from the rows: what `check_ledger` reports.
+"""Does the money add up? What `check_ledger` reports.
 
-Rows are read in blocks, by their numbers, in the order in which they stand on the disk, and the
-database does the sums: of millions of entries a sum a customer is kept. What does not add up then
-may have been bought meanwhile, so it is asked for again in one statement, which sees one moment.
+Rows are read in blocks by id, as they stand on disk, and the database adds them up; only one sum a
+customer is kept. A difference may come from something bought meanwhile, so it is asked for again in
+one statement, which sees one moment.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from core.models.ledger import Fact, LedgerEntry
 # Rows a statement.
 ENTRIES, CUSTOMERS, ORDERS = 200_000, 5_000, 20_000
 ZERO = Value(Decimal("0.00"))
-# A sum to the cent: SQLite adds floats.
+# Rounded to the cent: SQLite adds floats.
 TOTAL = Round(Sum("amount"), precision=2)
 ENTRIES_OF = LedgerEntry.objects.filter(customer=OuterRef("pk"))
 NEWEST = Coalesce(Subquery(ENTRIES_OF.order_by("-id").values("balance_after")[:1]), F("balance"))
@@ -28,12 +28,12 @@ Progress = Callable[[int], Any]
 
 
 def size() -> int:
-    """How far a progress will come, rows that were never there included."""
+    """The end of a progress bar, counting ids that were never used."""
     return _last(LedgerEntry) + _last(Customer) + _last(Order)
 
 
 def differences(progress: Progress = lambda rows: None) -> Iterator[str]:
-    """Every broken rule in plain words; nothing when the ledger is consistent."""
+    """Every broken rule in plain words; nothing if the ledger is consistent."""
     yield from _both("top-ups", ChargeRecord.objects.all(), LedgerEntry.Kind.CHARGE)
     yield from _corrections()
     yield from _audits()
@@ -58,7 +58,6 @@ def _last(model: type[Model]) -> int:
 
 
 def _sums(progress: Progress) -> dict[int, Decimal]:
-    """Of each customer's entries."""
     sums: dict[int, Decimal] = {}
     for entries in _blocks(LedgerEntry, ENTRIES, progress):
         grouped = entries.order_by().values_list("customer").annotate(sum=TOTAL)
@@ -73,7 +72,7 @@ def _doubtful(customers: QuerySet[Any], sums: dict[int, Decimal]) -> list[int]:
 
 
 def _balances(customers: QuerySet[Any]) -> Iterator[str]:
-    """A balance is the sum of the entries, and what the newest of them says."""
+    """A balance is the sum of the entries, and what the newest entry says."""
     total = ENTRIES_OF.order_by().values("customer").annotate(sum=TOTAL).values("sum")
     compared = customers.annotate(total=Coalesce(Subquery(total), ZERO), newest=NEWEST)
     wrong = compared.exclude(balance=F("total"), newest=F("balance"))
@@ -85,7 +84,7 @@ def _balances(customers: QuerySet[Any]) -> Iterator[str]:
 
 
 def _both(name: str, rows: QuerySet[Any], kind: LedgerEntry.Kind) -> Iterator[str]:
-    """Records and the entries of their kind are as many, and as much."""
+    """Records and entries of their kind are equal in number and amount."""
     of_kind = LedgerEntry.objects.filter(kind=kind)
     both = _counted("records", rows).union(_counted("entries", of_kind))
     found = {of: (number, total or Decimal(0)) for of, number, total in both}
@@ -97,7 +96,7 @@ def _both(name: str, rows: QuerySet[Any], kind: LedgerEntry.Kind) -> Iterator[st
 
 
 def _corrections() -> Iterator[str]:
-    """Each booked once, with the difference that it makes; and none besides."""
+    """Each is booked once, with its difference, and there are no others."""
     approved = TopUpCorrection.objects.filter(status=TopUpCorrection.Status.APPROVED)
     yield from _both("corrections of top-ups", approved, LedgerEntry.Kind.CORRECTION)
     wrong = TopUpCorrection.objects.filter(
@@ -109,7 +108,7 @@ def _corrections() -> Iterator[str]:
 
 
 def _audits() -> Iterator[str]:
-    """Charged its price, once; given back where it found nothing out."""
+    """Each is charged its price once, and refunded if it found nothing out."""
     for audit in Calibration.objects.filter(customer__isnull=False).order_by("pk").iterator():
         references = [fact.of(audit.pk) for fact in (Fact.AUDIT, Fact.AUDIT_REFUND)]
         entries = LedgerEntry.objects.filter(reference__in=references).values_list("amount")
@@ -125,8 +124,8 @@ def _counted(name: str, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _orders(orders: QuerySet[Any]) -> Iterator[str]:
-    """Charged its price, once; given back what was not delivered. Most were delivered whole, and
-    the database alone finds nothing wrong with them."""
+    """Each is charged its price once, and refunded what was not delivered. The database alone finds
+    most orders right: those delivered whole."""
     columns = ("oid", "status", "price", "count", "delivered")
     kind = LedgerEntry.Kind
     summed = orders.values("pk", *columns).annotate(

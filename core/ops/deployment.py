@@ -1,8 +1,6 @@
-"""Is this host fit for production? What `doctor --deploy` looks at: the clock, the way to the
-database, limits, permissions, what stands before the web, mail, and the age of keys.
-
-Only looks, as doctor does; the mail server is greeted and sent nothing.
-"""
+"""Is this host fit for production? `doctor --deploy` looks at the clock, the way to the database,
+limits, permissions, the proxy, mail, and the age of keys. It only looks; the mail server is greeted
+and sent nothing."""
 
 import os
 import resource
@@ -22,9 +20,9 @@ from django.utils import timezone
 from core.db import clock as database_clock, poolers
 from core.ops.doctor import Finding, Level, ask
 
-# Seconds that this host's clock may differ from the database's.
+# Seconds between this host's clock and the database's.
 CLOCK_OFF, CLOCK_WRONG = 2.0, 60.0
-# Sockets of viewers and connections to sites, with room to spare.
+# For sockets of viewers and connections to sites, with room to spare.
 FILES_NEEDED = 4096
 DISK_LOW, DISK_EMPTY = 2 << 30, 200 << 20
 KEY_OLD_DAYS = 365
@@ -37,7 +35,7 @@ def examine() -> list[Finding]:
 
 
 def clock() -> Finding:
-    """Leases go by the database's clock; sessions, one-time codes and logs by the host's."""
+    """Leases use the database's clock; sessions, one-time codes and logs the host's."""
     before = timezone.now()
     off = abs((database_clock.now() - before).total_seconds())
     if off < CLOCK_OFF:
@@ -68,8 +66,7 @@ def disk() -> Finding:
 
 
 def permissions() -> Finding:
-    """What the office itself keeps closed may have been opened since, or be run by too mighty a
-    user."""
+    """Others may have opened the office's files since, or its user may have too many rights."""
     files = ("office.sqlite3", "queue.sqlite3", "secret_key", "imports")
     paths = [settings.DATA_DIR, *(settings.DATA_DIR / name for name in files)]
     wrong = [f"others may read {path}" for path in paths if _is_open(path)]
@@ -86,7 +83,7 @@ def _is_open(path: Path) -> bool:
 
 
 def proxy() -> Finding:
-    """What people come through: TLS, the names of the office, and whose headers are believed."""
+    """TLS, the office's names, and the proxies whose headers are believed."""
     wrong = []
     if not settings.HTTPS:
         wrong.append(
@@ -100,7 +97,7 @@ def proxy() -> Finding:
 
 
 def mail() -> Finding:
-    """Greets the server, and logs in where a name is set."""
+    """Greets the server, and logs in if a name is set."""
     if not settings.EMAIL_HOST:
         return Finding("mail", Level.WARNING, "EMAIL_URL is not set: links are shown for copying")
     try:
@@ -116,7 +113,7 @@ def mail() -> Finding:
 
 
 def keys() -> Finding:
-    """Where SECRET_KEY comes from the environment, its age is not known."""
+    """The age of a SECRET_KEY from the environment is unknown."""
     wrong = []
     kept = settings.DATA_DIR / "secret_key"
     days = None
@@ -133,7 +130,7 @@ def keys() -> Finding:
 
 
 def private_sites() -> Finding:
-    """The default is the demo site's, which `make run` needs."""
+    """The default allows the demo site, which `make run` needs."""
     local = [name for name in settings.PRIVATE_SITES if name.startswith(("127.", "localhost"))]
     wrong = [f"PRIVATE_SITES lets plays go to {name} on this very host" for name in local]
     return _listed("private", wrong, "plays go to no address of this host")

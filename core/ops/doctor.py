@@ -1,7 +1,7 @@
 """Is the office well? Each check looks at one thing that can go wrong while nobody watches.
 
-Only looks: it changes nothing but when it looked, asks no site, and says what to do about what it
-finds. The ledger has a command of its own, `check_ledger`, as that reads every row.
+It changes nothing but the time when it looked, asks no site, and says what to do about each
+finding. `check_ledger` is apart because it reads every row.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """All findings, one a check; a database that cannot be read is a finding as well."""
+    """All findings, one for each check; an unreadable database is a finding too."""
     return [ask(check) for check in CHECKS]
 
 
@@ -57,8 +57,7 @@ def ask(check: Callable[[], Finding]) -> Finding:
 
 
 def database() -> Finding:
-    """Whether rows can be written: when that was seen last is. SQLite writes nothing for a row that
-    stays as it is."""
+    """Whether rows can be written; stores the time, as SQLite does not write an unchanged row."""
     try:
         RetentionCursor.objects.update_or_create(kind="doctor", defaults={"until": Now()})
     except (DatabaseError, InterfaceError) as error:
@@ -80,7 +79,7 @@ def consumers() -> Finding:
 
 
 def failing() -> Finding:
-    """Workers that live, and whose work fails all the same."""
+    """Live workers whose work fails."""
     beats = list(Heartbeat.objects.failing())
     if not beats:
         return Finding("failing", Level.OK, "no worker's work fails", 0)
@@ -103,7 +102,7 @@ def queue() -> Finding:
 
 
 def messages() -> Finding:
-    """Messages in the queue that no consumer could read: their orders were found without them."""
+    """Messages that no consumer could read; their orders were found without them."""
     try:
         unreadable = HUEY.unreadable()
     except HUEY.down as error:
@@ -121,7 +120,7 @@ def messages() -> Finding:
 
 
 def leases() -> Finding:
-    """A lease that ran out is a consumer that died; the next sweep takes the order over."""
+    """An expired lease means that a consumer died; the next sweep takes the order over."""
     expired = Order.objects.filter(
         status__in=WORKABLE, lease_until__lt=Now() - timedelta(seconds=LEASE_FORGOTTEN)
     )
@@ -145,7 +144,7 @@ def due() -> Finding:
 
 
 def uncertain() -> Finding:
-    """Plays that a crash or a site left unknown: their orders' counters will tell."""
+    """Plays that a crash or a site left unknown; their orders' counters will tell."""
     unknown = Order.objects.open().filter(uncertain__gt=0)
     total = unknown.aggregate(total=Sum("uncertain"))["total"] or 0
     late = unknown.filter(
@@ -167,7 +166,7 @@ def held() -> Finding:
 
 
 def paused() -> Finding:
-    """What people hold back, and may have forgotten."""
+    """What people paused and may have forgotten."""
     pauses = Pause.objects.active().select_related("site", "creator").order_by("create_date")
     told = [f"{pause.site or 'the whole office'} by {pause.creator}" for pause in pauses]
     if not told:
@@ -203,7 +202,7 @@ def attention() -> Finding:
 
 
 def repeating() -> Finding:
-    """Orders whose runs fail again and again: their sites, or we."""
+    """Orders whose runs fail again and again, because of their sites or of us."""
     failing = Order.objects.filter(status__in=WORKABLE, attempts__gte=3, due__gt=F("create_date"))
     count = failing.count()
     level = Level.WARNING if count else Level.OK
@@ -211,7 +210,7 @@ def repeating() -> Finding:
 
 
 def limits() -> Finding:
-    """A limit of the staff's is none where the portal has none: they can make a customer."""
+    """Staff can get around their limit if the portal has none: they can make a customer."""
     if ApprovalLimit.objects.leave_portal_open():
         text = "groups have an approval limit and customers have none: add one without a group"
         return Finding("limits", Level.WARNING, text)
@@ -219,7 +218,7 @@ def limits() -> Finding:
 
 
 def names() -> Finding:
-    """Customers from before names were told apart without regard to case and form."""
+    """Customers who were there before names had to differ in more than case and form."""
     alike = Customer.objects.filter(name_key=None).order_by("pk")
     if not (count := alike.count()):
         return Finding("names", Level.OK, "no two customers are called alike", 0)

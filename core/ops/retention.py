@@ -1,10 +1,10 @@
-"""What is not kept for ever: ended sessions, attempts to log in, routine looks at sites, readings
-between an order's first and last, receipts of messages long read, files of uploads.
+"""Removes what is not kept for ever: ended sessions, login attempts, routine site checks, receipts
+of messages long read, files of uploads, and readings between an order's first and last.
 
-Law: nothing about money, no order, no event of one and no message is ever removed, and of every
-order the first reading of its site's counter and the last stay: they are what its receipt stands
-on. Small batches, each a transaction of its own, so that nobody waits for us; several workers may
-tidy at once, and one that dies leaves nothing half done.
+Nothing about money, no order, no event of an order and no message is ever removed, and each order
+keeps its first and last reading, on which its receipt stands. Each small batch is a transaction, so
+that nobody waits long; several workers may tidy at once, and one that dies leaves nothing half
+done.
 """
 
 import datetime
@@ -27,11 +27,11 @@ from core.models import CounterReading, FilePart, Order, ReadMarker, RetentionCu
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-# Large ones.
+# Parts are large.
 FILE_PARTS = 50
-# Orders whose readings are thinned by one transaction.
+# Orders whose readings one transaction thins.
 ORDERS = 100
-# How long one call may take: the sweep that calls it also gives its worker's sign of life.
+# Longest call: the sweep that calls it also gives its worker's sign of life.
 BUDGET_SECONDS = 3.0
 EVERY_SECONDS = 600.0
 READINGS = "readings"
@@ -41,14 +41,14 @@ _next_at = 0.0
 
 
 def tidy_sometimes() -> None:
-    """tidy(), every ten minutes in each worker, and again at the next sweep where more is left."""
+    """tidy() every ten minutes in each worker; again at the next sweep if more is left."""
     global _next_at
     if time.monotonic() >= _next_at and tidy():
         _next_at = time.monotonic() + EVERY_SECONDS
 
 
 def tidy(budget: float = BUDGET_SECONDS) -> bool:
-    """Whether all is done; else the time was not enough."""
+    """Returns whether all was done in time."""
     deadline = time.monotonic() + budget
     now = clock.now()
     done = True
@@ -64,7 +64,7 @@ def tidy(budget: float = BUDGET_SECONDS) -> bool:
 
 
 def _tried(name: str, tidy_batch: "Batch", now: datetime.datetime) -> tuple[int, bool]:
-    """One that fails keeps no other kind from being tidied; it is tried again with all of them."""
+    """If one kind fails, the others are still tidied; it is tried again with them."""
     try:
         return tidy_batch(now)
     except Exception as error:
@@ -86,7 +86,7 @@ def _ended_sessions(now: datetime.datetime) -> tuple[int, bool]:
 
 
 def _of_logins(model: Any) -> Batch:
-    """Their time has no index; they are numbered in its order."""
+    """Their time has no index, but their ids rise with it."""
 
     def remove(now: datetime.datetime) -> tuple[int, bool]:
         oldest = model.objects.order_by("pk").values("pk")[:BATCH]
@@ -97,8 +97,8 @@ def _of_logins(model: Any) -> Batch:
 
 
 def _site_checks(now: datetime.datetime) -> tuple[int, bool]:
-    """Routine ones; what a person asked for stays."""
-    # Nearly all are nobody's: SQLite would find them by that, and sort millions for each batch.
+    """Only routine checks; those that a person asked for stay."""
+    # Nearly all have no creator: SQLite would search by that and sort millions for each batch.
     nobody = Coalesce("creator_id", 0)
     old = SiteCheck.objects.alias(nobody=nobody).filter(
         create_date__lt=now - _days("SITE_CHECK_DAYS"), nobody=0
@@ -107,12 +107,12 @@ def _site_checks(now: datetime.datetime) -> tuple[int, bool]:
 
 
 def _read_receipts(now: datetime.datetime) -> tuple[int, bool]:
-    """Who has read what is counted in the conversation; a receipt only says when."""
+    """The conversation counts what was read; a receipt only says when."""
     return _remove(ReadMarker.objects.filter(read_date__lt=now - _days("READ_RECEIPT_DAYS")))
 
 
 def _job_files(now: datetime.datetime) -> tuple[int, bool]:
-    """Uploads nobody came back for; refused rows have had their time to be mended."""
+    """Uploads nobody came back for, and refused rows that had their time."""
     since = now - _days("JOB_FILE_DAYS")
     newer = FilePart.objects.filter(
         folder=OuterRef("folder"), name=OuterRef("name"), create_date__gte=since
@@ -123,7 +123,7 @@ def _job_files(now: datetime.datetime) -> tuple[int, bool]:
 
 
 def _remove(rows: QuerySet[Any], most: int = BATCH) -> tuple[int, bool]:
-    """One batch of these: how many there were, and whether there may be more."""
+    """Remove one batch. Returns how many rows, and whether there may be more."""
     keys = list(rows.values_list("pk", flat=True)[:most])
     if not keys:
         return 0, False
@@ -132,8 +132,7 @@ def _remove(rows: QuerySet[Any], most: int = BATCH) -> tuple[int, bool]:
 
 
 def _readings(now: datetime.datetime) -> tuple[int, bool]:
-    """Those between the first and the last of orders that ended long ago, in the order in which
-    they ended."""
+    """Thin the readings of orders that ended long ago, in the order in which they ended."""
     before = now - _days("READING_DAYS")
     with transaction.atomic():
         RetentionCursor.objects.get_or_create(kind=READINGS, defaults={"until": BEGINNING})
@@ -144,7 +143,7 @@ def _readings(now: datetime.datetime) -> tuple[int, bool]:
         )
         if not moments:
             return 0, False
-        # All that ended at the last of these moments, so that none is passed over.
+        # All that ended at the last of these moments, so that none is skipped.
         some = Order.objects.filter(end_date__gt=cursor.until, end_date__lte=moments[-1])
         orders = list(some.order_by().values_list("pk", flat=True))
         readings = CounterReading.objects.filter(order__in=orders).order_by()

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, with what the office relies on set for each of its sessions: base.py."""
+"""Django's PostgreSQL with the settings that the office needs in each session: base.py."""

@@ -1,15 +1,15 @@
-"""PostgreSQL as Django speaks it, and the settings of each session said in a statement of its own,
-whatever a server, a role or a pooler between them has set.
+"""PostgreSQL with the settings of each session sent as a statement, whatever server, role or pooler
+have set.
 
-Said as options of the connection they would be refused or left out by PgBouncer, which hands a
-server's session from one client to the next.
+PgBouncer refuses or drops them as options of the connection, because it lends a server's session to
+many clients.
 """
 
 from typing import Any
 
 from django.db.backends.postgresql import base
 
-# Of OPTIONS: names and values. Everything else there is the driver's.
+# The key in OPTIONS for names and values; the rest is the driver's.
 SESSION = "session"
 
 
@@ -20,7 +20,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def _configure_connection(self, connection: Any) -> bool:
-        """Of each new connection, those of a pool among them."""
+        """For each new connection, those of a pool too."""
         is_changed = super()._configure_connection(connection)  # type: ignore[misc]
         session = self.settings_dict["OPTIONS"].get(SESSION)
         if not session:

@@ -1,5 +1,5 @@
-"""Customers that a file made are switched off, and their opening balances taken back by an entry
-each; those it changed say again what they said before."""
+"""Customers that a file made are switched off, and an entry takes back each opening balance;
+customers that it changed get their former values."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -40,7 +40,7 @@ class UndoCustomers(Undoer):
         return super().knows_rows() and len(self._changed()) == self.job.updated
 
     def _changed(self) -> set[int]:
-        """Customers, of each of whom a file changes one field or more."""
+        """Customers whose fields the file changed."""
         changed: set[int] = set()
         for first, last in ImportedRows.objects.runs(self.job, Kind.FIELD_CHANGES):
             self.on_block()
@@ -128,6 +128,6 @@ class UndoCustomers(Undoer):
 
 
 def values_of(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """By id, what customers say now."""
+    """Current values by id."""
     rows = Customer.objects.filter(pk__in=set(ids)).order_by("pk")
     return {row["pk"]: row for row in rows.values("pk", "username", *FIELDS)}

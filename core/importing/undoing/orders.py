@@ -1,4 +1,4 @@
-"""Orders of a file are canceled, each with its whole refund, as long as none has begun."""
+"""A file's orders are canceled with their whole refund, if none has begun."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -14,7 +14,7 @@ from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
 
 Kind = ImportedRows.Kind
-# Of these nothing is left to undo.
+# Nothing is left to undo of these.
 GIVEN_BACK = Q(status__in=FINAL, refunded=F("price"))
 
 
@@ -30,7 +30,7 @@ class UndoOrders(Undoer):
         return [(_("Orders to cancel"), number), (_("To refund"), price)]
 
     def lock(self) -> None:
-        """Orders before customers, as everybody does."""
+        """Orders before customers, as everywhere."""
         customers: set[int] = set()
         for orders in self.rows(Kind.ORDERS):
             customers.update(orders.select_for_update().values_list("customer_id", flat=True))

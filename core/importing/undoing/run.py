@@ -1,4 +1,4 @@
-"""A job's run that undoes it: all of it in one transaction, with its rows locked, or nothing."""
+"""The run that undoes a job: all in one transaction with the rows locked, or nothing."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ UNDOERS: Mapping[int, type[Undoer]] = {
 
 
 class UndoRefusedError(Exception):
-    """Something depends on the rows, or whoever asked may not."""
+    """Something depends on the rows, or the person who asked lost the right."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -33,15 +33,15 @@ class UndoRefusedError(Exception):
 
 
 def run(job: ImportJob) -> None:
-    """Undo a job that this process holds; where it cannot be, the job is as before, with the
+    """Undo a job that this process holds. If it cannot be undone, it stays as before, with the
     reason. Raises LeaseLostError."""
     try:
         if job.has_exhausted_attempts:
             raise UndoRefusedError(Reason.of(Code.FAILED_TOO_OFTEN))
-        # Without a lock first: what cannot be undone keeps nobody waiting.
+        # First without a lock: a refusal keeps nobody waiting.
         refuse_where_hindered(permitted(job, job.keep_lease))
         with transaction.atomic():
-            # The job's row is ours until commit: nobody takes the job over meanwhile.
+            # The job's row is locked until commit: nobody takes the job over meanwhile.
             job.record()
             undoer = permitted(job)
             undoer.lock()
@@ -55,13 +55,13 @@ def run(job: ImportJob) -> None:
     except (DatabaseError, LeaseLostError):
         raise
     except Exception:
-        # Tried again it would end the same: a person is told at once, the log has the rest.
+        # A retry would end the same: tell a person at once; the log has the rest.
         logger.exception("import %s was not undone", job.pk)
         give_up(job, Reason.of(Code.OWN_ERROR))
 
 
 def permitted(job: ImportJob, on_block: Callable[[], None] = lambda: None) -> Undoer:
-    """In the name of who asked. Raises UndoRefusedError where they may not any more."""
+    """Raises UndoRefusedError if the person who asked lost the right."""
     actor = job.undoer
     if actor is None or not may_undo(actor, job):
         raise UndoRefusedError(Reason.of(Code.RIGHT_LOST, who=str(actor or "–")))
@@ -74,14 +74,14 @@ def refuse_where_hindered(undoer: Undoer) -> None:
 
 
 def give_up(job: ImportJob, reason: Reason) -> None:
-    """What the import itself ended with stays beside it."""
+    """The import's own notes stay."""
     notes = [note.as_json() for note in (*job.file_notes, reason)]
     job.release(status=job.status_before_undo, undoer=None, notes=notes)
 
 
 def may_undo(user: User, job: ImportJob) -> bool:
-    """Whether this user may undo what the job did, whosever it is. What a later release imports,
-    it undoes."""
+    """Whether this user may undo the job, whoever made it. Imports of an unknown kind, from a later
+    release, cannot be undone."""
     if job.kind not in UNDOERS:
         return False
     rights = UNDOERS[job.kind].rights_for(job)

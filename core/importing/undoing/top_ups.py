@@ -1,4 +1,4 @@
-"""Top-ups of a file are corrected to nothing; those that wait for a second person are declined."""
+"""A file's top-ups are corrected to nothing; those that wait for a second person are declined."""
 
 from collections import Counter
 from decimal import Decimal
@@ -33,7 +33,7 @@ class UndoTopUps(Undoer):
         ]
 
     def lock(self) -> None:
-        """Whoever corrects a top-up locks its customer first; whoever approves one, its row."""
+        """Corrections lock the customer first, approvals the waiting row."""
         customers: set[int] = set()
         for charges in self.rows(Kind.TOP_UPS):
             customers.update(charges.values_list("customer_id", flat=True))
@@ -60,7 +60,7 @@ class UndoTopUps(Undoer):
             self.add(UndoCode.TOP_UPS_APPROVED, map(str, approved))
 
     def _look_at_balances(self, credited: Counter[int]) -> None:
-        """What was credited has to be there still."""
+        """The balance must still hold what was credited."""
         for ids in in_blocks(sorted(credited), BLOCK):
             rows = Customer.objects.filter(pk__in=ids).order_by("pk")
             found = rows.values_list("pk", "username", "balance")

@@ -1,4 +1,4 @@
-"""Rows of an import, a block at a time: what depends on them, and taking them back."""
+"""What depends on an import's rows, and how they are taken back, a block at a time."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -22,21 +22,21 @@ EXAMPLES = 3
 
 
 class Undoer(ABC):
-    """Of one job, in the name of `actor`. Everything but `objections()` in one transaction."""
+    """For one job, in the name of `actor`. All but `objections()` runs in one transaction."""
 
-    # Beside the right to undo at all.
+    # Needed beside the right to undo.
     rights: ClassVar[tuple[Right, ...]]
-    # Of rows of which each is one that the job counted as created.
+    # Kinds of rows that the job counted as created.
     kinds: ClassVar[tuple[ImportedRows.Kind, ...]]
 
     def __init__(
         self, job: ImportJob, actor: User, on_block: Callable[[], None] = lambda: None
     ) -> None:
-        """`on_block` is called before each block: it keeps the run's lease."""
+        """`on_block` is called before each block and keeps the run's lease."""
         self.job = job
         self.on_block = on_block
         self.actor = actor
-        # What speaks against it, by code: how many rows, and the names of the first.
+        # Hindrances by code: number of rows, and the first names.
         self.found: dict[UndoCode, tuple[int, list[str]]] = {}
 
     @classmethod
@@ -44,19 +44,19 @@ class Undoer(ABC):
         return cls.rights
 
     def knows_rows(self) -> bool:
-        """Whether it was kept which rows the job wrote, all of them."""
+        """Whether it is known of all rows that the job wrote them."""
         return ImportedRows.objects.count_of(self.job, *self.kinds) == self.job.created
 
     @abstractmethod
     def figures(self) -> list[tuple[str, int | Decimal]]:
-        """What would be taken back: labels, with how many or, as decimals, how much."""
+        """What would be taken back: labels with a number, or a decimal for an amount."""
 
     @abstractmethod
     def lock(self) -> None:
-        """All rows that it may change, before anything is asked: nobody changes them meanwhile."""
+        """Lock all rows that may change, before anything is looked at."""
 
     def objections(self) -> list[Reason]:
-        """What depends on the rows, each once; none where they can be taken back."""
+        """Each thing that depends on the rows; empty if they can be taken back."""
         if not self.knows_rows():
             return [Reason.of(UndoCode.ROWS_UNKNOWN)]
         self.look()
@@ -68,7 +68,7 @@ class Undoer(ABC):
 
     @abstractmethod
     def look(self) -> None:
-        """Add to what was found what depends on the rows."""
+        """Add to `found` what depends on the rows."""
 
     def add(self, code: UndoCode, names: Iterable[str]) -> None:
         for name in names:
@@ -77,16 +77,15 @@ class Undoer(ABC):
 
     @abstractmethod
     def undo(self) -> None:
-        """Take them back. Whatever is in the way was found before."""
+        """Take the rows back; all hindrances were found before."""
 
     def blocks(self, kind: ImportedRows.Kind) -> Iterator[list[int]]:
-        """Ids of the job's rows."""
         for block in in_blocks(ImportedRows.objects.ids(self.job, kind), BLOCK):
             self.on_block()
             yield block
 
     def rows(self, kind: ImportedRows.Kind) -> Iterator[QuerySet[Any]]:
-        """The same as rows, by rising id."""
+        """By rising id."""
         for ids in self.blocks(kind):
             yield MODELS[kind]._default_manager.filter(pk__in=ids).order_by("pk")
 
@@ -101,13 +100,11 @@ class Undoer(ABC):
 
     @property
     def note(self) -> str:
-        """What the ledger and the history say."""
         return _("import %(number)s undone") % {"number": self.job.pk}
 
 
 def lock_customers(ids: Collection[int]) -> None:
-    """By rising id, as everybody does."""
+    """By rising id, as everywhere."""
     for some in in_blocks(sorted(ids), BLOCK):
         rows = Customer.objects.filter(pk__in=some).order_by("pk")
-        # They are locked as they are read.
         list(rows.select_for_update().values_list("pk"))

@@ -1,6 +1,5 @@
-"""Customers as they are watched: "customer:<id>" is a balance and which order is the newest,
-"orders" the newest order of all. A list offers newer rows; it does not push rows away from under a
-hand."""
+"""Live customers: "customer:<id>" is a balance and the newest order, "orders" the newest order of
+all. A list offers newer rows but does not move rows under a person's hand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from core.permissions import Right
 
 
 def newest(orders: QuerySet[Order]) -> QuerySet[Order, int]:
-    """The number of the newest of these rows, if there is one."""
+    """The id of the newest order, if any."""
     return orders.order_by("-pk").values_list("pk", flat=True)[:1]
 
 
@@ -30,7 +29,7 @@ class CustomerSource(live.Source):
         return authorized(asked, Customer.objects.all(), owner, Right.SEE_CUSTOMERS)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        """A new order is paid for, so that one of a lower number than the newest shows as well."""
+        """A new order changes the balance, so one with a lower number than the newest shows too."""
         rows = Customer.objects.filter(pk__in=ids_of(keys)).order_by()
         return {str(pk): tuple(rest) for pk, *rest in rows.values_list("pk", *WATCHED)}
 
@@ -40,9 +39,8 @@ class CustomerSource(live.Source):
 
 
 class NewestOrder(live.StaffSource):
-    """The highest number alone, against the feed's rule: a list offers newer rows by it, and shows
-    all there are once it is asked. An order that became visible after one of a higher number is
-    offered with the next."""
+    """The highest id alone, against the feed's rule: a list uses it only to offer newer rows, and
+    then shows all. An order that appears after a higher id is offered with the next."""
 
     prefix = "orders"
     right = Right.SEE_ORDERS
@@ -55,7 +53,7 @@ class NewestOrder(live.StaffSource):
 
 
 def newest_order(customer: Customer | None = None) -> int:
-    """0: there is none."""
+    """0 if there is none."""
     return newest(customer.orders.all() if customer else Order.objects.all()).first() or 0
 
 

@@ -1,8 +1,7 @@
-"""The home page and the board as they are watched: "board", and "dashboard:<part>" for each part.
+"""The live home page and board: "dashboard:<part>" and "board".
 
-Reading costs the same for one viewer and for many, and takes place every few seconds only; money is
-read whenever anything was committed, so that it is never older than the page. Figures are
-plain values: they are their own versions.
+Reading costs the same for any number of viewers and happens every few seconds; money is read after
+each commit, so that it is never older than the page. Plain figures are their own versions.
 """
 
 import time
@@ -21,14 +20,13 @@ KEPT_SECONDS = 3.0
 
 
 class TimedCache:
-    """Keeps figures for KEPT_SECONDS. One a source; not shared between threads."""
+    """Keeps figures for KEPT_SECONDS. One for each source; not shared between threads."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, Hashable, Any]] = {}
 
     def get(self, name: str, read: Callable[[], Any], version: Hashable = None) -> Any:
-        """What `read` returned lately; read again where that is too long ago, or of another
-        version."""
+        """What `read` returned; reads again if that is too old or of another version."""
         if name in self._kept:
             when, of, figures = self._kept[name]
             if of == version and time.monotonic() - when <= KEPT_SECONDS:
@@ -61,7 +59,7 @@ def counts() -> tuple[StatusCount, ...]:
 
 
 class DashboardSource(live.Source):
-    """Each part for who may see the model behind it."""
+    """Each part is for those who may see the model behind it."""
 
     prefix = "dashboard"
 

@@ -1,8 +1,7 @@
-"""Jobs of the consumers as they are watched: "importjob:<id>" and "bulkjob:<id>".
+"""Live jobs: "importjob:<id>" and "bulkjob:<id>".
 
-What everybody gets who may see the job: its state, how far it is and its figures, written here once
-for the page as it opens and for every change. What is one user's own (buttons, rows of an upload)
-the page asks for when `doing` changes.
+State, progress and figures for everybody who may see the job, for the page as it opens and for each
+change. When `doing` changes, the page asks for what differs by user (buttons, rows of an upload).
 """
 
 from abc import abstractmethod
@@ -22,7 +21,7 @@ from core.models.jobs import Job
 from core.pages import display
 from core.permissions import Right
 
-# As many refused rows are named on a page; beyond that only their number changes.
+# Refused rows named on a page; beyond that only their number changes.
 REFUSALS_SHOWN = 100
 ENCODINGS = {"utf-8-sig": "UTF-8 (BOM)", "xlsx": "Excel"}
 
@@ -30,7 +29,7 @@ OneJob = TypeVar("OneJob", bound=Job)
 
 
 def progress_of(*, done: int, total: int, rows: int, seconds: float) -> dict[str, str]:
-    """How far, how fast and how long still: this pass did `rows` in `seconds`."""
+    """Percent, speed and time left: this pass did `rows` in `seconds`."""
     speed = rows / max(0.1, seconds)
     return {
         "percent": str(min(100, done * 100 // total)),
@@ -42,7 +41,7 @@ def progress_of(*, done: int, total: int, rows: int, seconds: float) -> dict[str
 
 
 class JobSource(live.StaffSource, Generic[OneJob]):
-    """Who made a job sees it, and who may see all of its kind."""
+    """For a job's creator, and for those who may see all of its kind."""
 
     keys = None
     model: ClassVar[type[Job]]
@@ -79,7 +78,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         }
 
     def state(self, job: OneJob) -> SafeString:
-        """Of a later release beside this one it may be one without a name here."""
+        """A later release may set a status without a name here."""
         return display.tag(job.get_status_display(), self.tones.get(job.status, "off"))  # type: ignore[attr-defined]
 
     @abstractmethod
@@ -88,7 +87,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
 
     @abstractmethod
     def doing(self, job: OneJob) -> str:
-        """Differs when the rest of the page does."""
+        """Changes when the rest of the page does."""
 
     @abstractmethod
     def is_stopping(self, job: OneJob) -> bool:
@@ -96,16 +95,15 @@ class JobSource(live.StaffSource, Generic[OneJob]):
 
     @abstractmethod
     def progress(self, job: OneJob) -> dict[str, str] | None:
-        """Of a job that is worked on; None before its first rows."""
+        """None before its first rows."""
 
     @abstractmethod
     def figures(self, job: OneJob) -> list[tuple[str, str]]:
-        """Labels and what they count."""
+        """Labels with their values."""
 
 
 class ImportJobs(JobSource[ImportJob]):
-    """While all rows are in one transaction nobody sees the job's row move; signs beside it say how
-    far it is."""
+    """In a single transaction nobody sees the job's row change; its signs show the progress."""
 
     prefix = "importjob"
     right = Right.SEE_IMPORTS

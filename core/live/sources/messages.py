@@ -1,7 +1,7 @@
-"""Conversations as they are watched: "messages:<id of the order>".
+"""Live conversations: "messages:<id of the order>".
 
-Whoever sees the order sees its conversation from their side. An internal note changes nothing of
-what a customer's rendering says, so that a customer is not even told that something happened.
+Whoever sees the order sees its conversation from their side. An internal note does not change what
+a customer gets, so a customer is not even told that something happened.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Messages(OrderSource):
     right = Right.READ_MESSAGES
 
     def authorize(self, asked: Asked) -> Authorized:
-        """Somebody of the staff whose own order it is sees it as the customer, as on its page."""
+        """Staff see an order of their own as its customer, as on its page."""
         found = super().authorize(asked)
         staff = [pk for pk, audience in found.items() if audience == Audience.STAFF]
         own = Customer.objects.filter(user__in={user for user, _key in staff})
@@ -32,7 +32,7 @@ class Messages(OrderSource):
         }
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
-        """An order without messages has none; its first makes one."""
+        """Without messages the version is 0."""
         revisions = dict.fromkeys(keys, 0)
         talks = Conversation.objects.filter(pk__in=ids_of(keys)).order_by()
         revisions |= {str(pk): version for pk, version in talks.values_list("pk", "revision")}

@@ -1,9 +1,7 @@
-"""Orders as they are watched: "order:<id>" is a whole page, "row:<id>" a line of a list.
+"""Live orders: "order:<id>" is a whole page, "row:<id>" a line of a list.
 
-Staff see what their permissions show, customers their own orders; a customer's rendering has no
-memo, no remark, no names of staff and no reason that was written for them.
-
-A page or a list adds what only it shows by `parts`.
+Staff see what their permissions allow, customers their own orders, without memo, remark, names of
+staff and reasons meant for staff. Pages and lists add what only they show by `parts`.
 """
 
 import time
@@ -35,26 +33,27 @@ EVENTS = (
     .annotate(number=Count("pk"))
     .values("number")
 )
-# What changes in the row when anything about the order does.
+# The row of an order changes with anything about it.
 ROW = (
     *("pk", "status", "count", "done", "failed", "uncertain", "reserved", "resent", "delivered"),
     *("view_count", "old_view_count", "fence", "lease_until", "attempts", "cancel_requested"),
     *("held_by_site", "attention", "attention_code", "verify_until", "pause_requested"),
 )
 COMPUTED = ("events_seen", "is_held")
-# What its page says of its site while it waits for it.
+# Shown while an order waits for its site.
 BREAKER = ("site__breaker__opened_at", "site__breaker__probe_at")
 WEEK = ("site__time_zone", "site__quiet_hours")
 Part = Callable[[Any], dict[str, Any]]
 
 
 class OrderSource(live.Source):
-    """For subjects that are keyed by an order's id: who sees the order sees them."""
+    """For subjects keyed by an order's id: those who see the order see them."""
 
     right = Right.SEE_ORDERS
 
     def __init__(self) -> None:
-        # What an audience gets besides, from what was loaded: in the page's language, no queries.
+        # What an audience gets besides: from loaded values, in the page's language, without
+        # queries.
         self.parts: dict[Audience, Part] = {}
 
     def authorize(self, asked: Asked) -> Authorized:
@@ -64,12 +63,11 @@ class OrderSource(live.Source):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """An order with what its page shows of other tables: its names, events and ledger are in
-    memory."""
+    """An order with all its page shows: names, events and ledger are in memory."""
 
     order: Order
     readings: list[ReadingPoint]  # thinned, see core.live.sources.readings
-    speed: float | None = None  # plays a second now; None: not watched for long enough
+    speed: float | None = None  # plays a second; None: not watched for long enough
     pause: Pause | None = None  # of its site, or of the whole office
 
 
@@ -85,7 +83,7 @@ class WholeOrder(OrderSource):
         rows = Order.objects.filter(pk__in=ids_of(keys)).annotate(
             events_seen=Subquery(EVENTS), is_held=Pause.objects.of_site("site")
         )
-        # Asked once a site, however many orders are watched.
+        # Asked once for each site, however many orders are watched.
         found, quiet_until = {}, cache(partial(end_of_quiet, time.time()))
         columns = (*WEEK, *ROW, *COMPUTED, *BREAKER)
         for zone, quiet, pk, status, count, done, *rest in rows.order_by().values_list(*columns):
@@ -122,7 +120,7 @@ class WholeOrder(OrderSource):
             "speed": loaded.speed,
             "left": left,
             "left_text": display.duration(left),
-            # Of the feed's contract, for programs that follow an order.
+            # Part of the feed's contract, for programs that follow an order.
             "views_before": order.old_view_count,
             "views": order.view_count,
             "curve": curve(loaded),
@@ -151,7 +149,7 @@ class OrderRow(OrderSource):
 
 
 def facts(order: Order) -> dict[str, Any]:
-    """What everybody may know who may see the order; texts in the active language."""
+    """What all who may see the order may know; texts in the active language."""
     shown = display.shown_plays(order)
     return {
         "status": order.status,
@@ -166,13 +164,13 @@ def facts(order: Order) -> dict[str, Any]:
 
 
 def end_of_quiet(now: float, zone: str, quiet: tuple[str, ...]) -> float | None:
-    """Of the quiet hours in which a site is; None where it is in none."""
+    """Of the site's quiet hours that run now; None if none do."""
     opens = site_opens_at(Site(time_zone=zone, quiet_hours=quiet), now)
     return opens if opens > now else None
 
 
 def seconds_left(watched: Watched) -> float | None:
-    """Until all is sent at the present speed, or as planned; None where nobody can say."""
+    """Until all is sent, at the present speed or as planned; None if unknown."""
     order = watched.order
     if order.status != Status.RUNNING:
         return None
@@ -184,8 +182,7 @@ def seconds_left(watched: Watched) -> float | None:
 
 
 def point_now(order: Order) -> tuple[float, int] | None:
-    """Where the curve is by now: seconds since the order began, plays. The counter is read less
-    often than plays are noted."""
+    """Seconds since the order began, and plays, which are noted more often than readings."""
     if order.start_date is None or order.is_final:
         return None
     elapsed = (timezone.now() - order.start_date).total_seconds()
@@ -193,7 +190,7 @@ def point_now(order: Order) -> tuple[float, int] | None:
 
 
 def curve(watched: Watched) -> dict[str, Any] | None:
-    """Plays we sent and the rise of the site's counter, over the seconds since the order began."""
+    """Plays sent and the rise of the counter, over the seconds since the order began."""
     order = watched.order
     if order.start_date is None:
         return None

@@ -3,20 +3,19 @@
 import time
 from collections import deque
 
-# A checkpoint comes every half second: over a shorter time the figure would jump, over a longer
-# one it would lag.
+# A checkpoint comes every half second: a shorter window jumps, a longer one lags.
 WINDOW_SECONDS = 8.0
 MIN_SECONDS = 1.0
 
 
 class Paces:
-    """By order. `measure()` at each refresh; `speed()` is what came of it."""
+    """Call `measure()` at each refresh; `speed()` gives the result."""
 
     def __init__(self) -> None:
         self._samples: dict[int, deque[tuple[float, int]]] = {}
 
     def measure(self, order_id: int, done: int | None) -> float | None:
-        """Take how many plays are done now; None: none are sent, forget the order."""
+        """`done`: plays so far; None: none are sent, forget the order."""
         if done is None:
             self._samples.pop(order_id, None)
             return None
@@ -28,7 +27,7 @@ class Paces:
         return self.speed(order_id)
 
     def speed(self, order_id: int) -> float | None:
-        """Plays a second, to two digits; None until it was measured for a while."""
+        """To two digits; None until it was measured for a while."""
         samples = self._samples.get(order_id)
         if not samples:
             return None

@@ -1,6 +1,6 @@
-"""What waits for a person, as it is watched: "queue:approvals" and "queue:conversations".
+"""What waits for a person, live: "queue:approvals" and "queue:conversations".
 
-A list that shows one of them carries the `mark` it was drawn with; another mark is another list.
+A list carries the `mark` it was drawn with; another mark means another list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from core.live.source import Audience
 from core.models import Conversation, Order, Status
 from core.permissions import Right
 
-# Counted at every refresh: beyond this nobody sees the difference.
+# Counted at every refresh; nobody can tell larger numbers apart.
 CAP = 1000
 
 
-# Those who wait, and what is added up of them: it differs when the list does.
+# Who waits, and the column whose sum differs when the list does.
 QUEUES: dict[str, tuple[QuerySet[Any], str]] = {
     "approvals": (Order.objects.filter(status=Status.AWAITING).order_by("-pk"), "pk"),
     "conversations": (Conversation.objects.unanswered(), "revision"),
@@ -37,7 +37,6 @@ class Queues(live.StaffSource):
 
 
 def state_of(queue: str) -> dict[str, Any]:
-    """How many wait, and a mark that differs when the list does."""
     rows, moves = QUEUES[queue]
     found = rows[:CAP].aggregate(number=Count("pk"), total=Sum(moves))
     return {"number": found["number"], "mark": f"{found['number']}-{found['total'] or 0}"}

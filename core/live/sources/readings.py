@@ -1,7 +1,7 @@
-"""What the site's counter said while an order ran: its last readings, and a curve of them all.
+"""A site's counter while an order ran: the last readings, and a curve of all.
 
-A drip-fed order is read a hundred thousand times; a curve needs a hundred points. So they are read
-once, thinned by the database, and from then on only what is new.
+A drip-fed order has a hundred thousand readings, a curve needs a hundred points. The database thins
+them once; then only new ones are read.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from django.db.models.functions import Mod, RowNumber
 
 from core.models import CounterReading
 
-# Of a curve; and as many of the newest readings are listed whole.
+# Points of a curve; as many newest readings are listed whole.
 POINTS = 120
 NEWEST = 20
 
@@ -21,15 +21,15 @@ FIELDS = ("order_id", "pk", "create_date", "views", "done")
 
 
 class Readings:
-    """By order, for those that are watched. An order's readings come one after the other from
-    whoever holds its lease, so that what is above the highest id is all that is new."""
+    """By watched order. Only the holder of its lease writes an order's readings, so all new ones
+    are above the highest id."""
 
     def __init__(self) -> None:
         self._known: dict[int, list[ReadingPoint]] = {}
         self._last: dict[int, int] = {}
 
     def load(self, ids: Sequence[int]) -> None:
-        """Two queries at most, whatever the number of orders."""
+        """Two queries at most, for any number of orders."""
         if known := [pk for pk in ids if pk in self._last]:
             above = min(self._last[pk] for pk in known)
             self._take(CounterReading.objects.filter(order__in=known, pk__gt=above))
@@ -56,7 +56,7 @@ class Readings:
 
 
 def thinned(rows: "QuerySet[CounterReading]") -> "QuerySet[CounterReading]":
-    """About POINTS of each order's readings, and its newest."""
+    """About POINTS of each order's readings, and its newest ones."""
     numbered = rows.annotate(
         number=Window(RowNumber(), partition_by="order_id", order_by="pk"),
         total=Window(Count("pk"), partition_by="order_id"),

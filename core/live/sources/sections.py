@@ -1,4 +1,4 @@
-"""Parts of a page that the server writes; each is rendered again when what it shows changed."""
+"""Parts of a page that the server renders again when what they show changed."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_CACHED = 4000
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`version` differs when the section does; None: render it every time."""
+    """`version` changes with the section; None: render it every time."""
 
     name: str
     template: str

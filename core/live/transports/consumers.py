@@ -1,5 +1,5 @@
-"""The ASGI applications of the feed: a socket, and a poll, which is a consumer of the channels
-library. (Elsewhere in the code a consumer is Huey's.)"""
+"""The feed's ASGI applications: a socket, and a poll, a "consumer" in the words of the channels
+library (elsewhere in the code a consumer is Huey's)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,18 +20,16 @@ from core.live.transports.requests import (
 from core.live.viewers import CloseCode, Viewer
 
 # An idle socket gets an empty frame this often: a browser cannot see the protocol's own pings.
-# Pages wait ten seconds longer (office/live-socket.js); one that somebody looks at asks itself
-# by a ping whether anybody is there, and is answered by an empty frame as well.
+# Pages wait ten seconds longer (office/live-socket.js). A visible page also sends a ping, and gets
+# an empty frame as well.
 HEARTBEAT_SECONDS = 30.0
 PING = "ping"
-# How long a socket may take to say what it watches, and how long the feed may take to know whose it
-# is.
+# How long a socket may take to say what it watches, and the feed to look up its user.
 FIRST_MESSAGE_SECONDS = 5.0
 ADMISSION_SECONDS = 5.0
-# How long a socket may take nothing, and how long even a plain poll waits for the first state of
-# what it watches.
+# How long a socket may accept nothing, and how long even a plain poll waits for its first state.
 STALL_SECONDS = 20.0
-# The shortest time between two requests of a viewer on its socket.
+# Least time between two requests of a viewer on its socket.
 REQUEST_SECONDS = 0.1
 
 STATUSES = {
@@ -51,8 +49,8 @@ HEADERS = (
 
 
 async def serve_socket(scope: Any, receive: Any, send: Any) -> None:
-    """One socket, which SocketGate has let in. Plain ASGI: a consumer of channels takes a thread
-    for each event, to look after database connections that there are none of here."""
+    """Serve a socket that SocketGate let in. Plain ASGI: channels takes a thread for each event, to
+    look after database connections that this does not have."""
     await receive()
     viewer = new_viewer(session_key(scope))
     process_feed().watch(viewer, (), settings.LANGUAGE_CODE)
@@ -74,7 +72,7 @@ async def serve_socket(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def listen(viewer: Viewer, receive: Any) -> None:
-    """Take what to watch, until it is not understood or the reader has gone."""
+    """Take requests until one is not understood or the reader has gone."""
     loop = asyncio.get_running_loop()
     silence = loop.call_later(FIRST_MESSAGE_SECONDS, viewer.end, CloseCode.SILENT)
     try:
@@ -95,7 +93,7 @@ async def listen(viewer: Viewer, receive: Any) -> None:
 
 
 async def send_changes(viewer: Viewer, send: Any) -> None:
-    """Send what is new as soon as the reader has room for it. One that stalls is let go."""
+    """Send what is new when the reader has room; let go a reader that stalls."""
     messages: list[str] = []
     try:
         while viewer.ended is None:
@@ -112,8 +110,6 @@ async def send_changes(viewer: Viewer, send: Any) -> None:
 
 
 class PollConsumer(AsyncHttpConsumer):
-    """One request and its answer: at once, or when something changed."""
-
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.receive = receive
         await super().__call__(scope, receive, send)
@@ -133,7 +129,7 @@ class PollConsumer(AsyncHttpConsumer):
             await self.respond(*await self.answer(body))
 
     async def answer(self, body: bytes) -> tuple[int, str]:
-        """The status and what is new."""
+        """The status and the body."""
         try:
             request = WatchRequest.parse(body, process_feed().name)
         except NotUnderstoodError:
@@ -152,7 +148,7 @@ class PollConsumer(AsyncHttpConsumer):
         return 200, frame(messages)
 
     async def end_with_client(self, viewer: Viewer) -> None:
-        """channels itself looks for a client that hangs up only once it is answered."""
+        """channels looks for a client that hangs up only after the answer."""
         await self.receive()
         viewer.end(CloseCode.GONE)
 
@@ -172,7 +168,7 @@ def watch(viewer: Viewer, request: WatchRequest) -> None:
 
 
 async def first_messages(viewer: Viewer, request: WatchRequest) -> list[str]:
-    """What there is when the feed has looked, or the first that comes in the time given."""
+    """What there is once the feed has looked, or the first that comes in the given time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + request.wait_seconds
     watch(viewer, request)
@@ -186,5 +182,5 @@ async def first_messages(viewer: Viewer, request: WatchRequest) -> list[str]:
 
 
 def frame(messages: Sequence[str]) -> str:
-    """The messages were written once for everybody; only the brackets are this viewer's."""
+    """Messages are written once for all viewers; only the brackets are this viewer's."""
     return f'{{"feed":"{process_feed().name}","messages":[{",".join(messages)}]}}'

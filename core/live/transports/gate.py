@@ -1,6 +1,4 @@
-"""What stands before the sockets of a process: who is refused here costs it the handshake and no
-look into the database.
-"""
+"""Stands before the sockets of a process: a refusal costs a handshake and no query."""
 
 import time
 from collections import Counter, OrderedDict
@@ -11,16 +9,15 @@ from django.conf import settings
 from core.live.transports.requests import is_same_origin, session_key
 from core.logins.addresses import network_of
 
-# New sockets of one address, once it has had as many as it may have at all, which is how a whole
-# office comes back. A page that cannot connect polls meanwhile.
+# New sockets a second of one address that has had its full number; a whole office may come back at
+# once. A page that cannot connect polls meanwhile.
 PER_SECOND = 5.0
-# Addresses that are remembered.
 REMEMBERED = 10_000
 
 
 class SocketGate:
-    """Lets a socket on to `app` that comes from our own pages, brings a session, and is not one too
-    many of its address. `scope["cookies"]` is set."""
+    """Lets a socket through to `app` if it comes from our own pages, has a session, and is not one
+    too many of its address. Sets `scope["cookies"]`."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -52,7 +49,7 @@ class SocketGate:
 
 
 class Arrivals:
-    """A bucket of tokens for each address."""
+    """A token bucket for each address."""
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()

@@ -1,4 +1,4 @@
-"""What a viewer sends, checked, and from where it may come."""
+"""Checks what a viewer sends, and from which page."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from django.utils.translation import get_supported_language_variant
 MAX_BYTES = 64 * 1024
 MAX_SUBJECTS = 250
 MAX_NAME_LENGTH = 100
-# A poll is answered after so long even if nothing changed; proxies cut what is silent.
+# Longest wait of a poll; proxies cut silent connections.
 MAX_WAIT_SECONDS = 25.0
 # As django.contrib.sessions makes them.
 SESSION_KEY = re.compile("[a-z0-9]{32}")
@@ -28,8 +28,8 @@ class NotUnderstoodError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What to watch from now on. `since` are the numbers that the viewer has, `wait_seconds` how
-    long a poll may wait for a change ("wait" in the message)."""
+    """What to watch from now on. `since`: the numbers that the viewer has; `wait_seconds`: how long
+    a poll waits for a change ("wait" in the message)."""
 
     subjects: frozenset[str]
     since: Mapping[str, int]
@@ -38,8 +38,8 @@ class WatchRequest:
 
     @classmethod
     def parse(cls, text: str | bytes, feed: str) -> Self:
-        """`since` counts only where it is about this very `feed`. Raises NotUnderstoodError."""
-        is_object = text[:1] in ("{", b"{")  # what else there is, is not read at all
+        """`since` counts only for this `feed`. Raises NotUnderstoodError."""
+        is_object = text[:1] in ("{", b"{")  # anything else is not read at all
         try:
             sent = json.loads(text) if is_object and len(text) <= MAX_BYTES else None
         except (ValueError, RecursionError) as error:
@@ -75,11 +75,10 @@ def supported_language(language: object) -> str:
 
 
 def is_same_origin(scope: Mapping[str, Any]) -> bool:
-    """Browsers always say from which page a socket or a POST comes; it has to be one of ours, under
-    the very name that was asked. Without this any page could read with its visitor's cookie.
+    """Whether the page that opens a socket or POST is ours, under the very name that was asked;
+    otherwise any page could read with its visitor's cookie. Browsers always send the origin.
 
-    Stricter than channels' AllowedHostsOriginValidator, which takes any allowed host and port, and
-    for sockets only.
+    channels' AllowedHostsOriginValidator takes any allowed host and port, and only for sockets.
     """
     headers = {name: value for name, value in scope["headers"] if name in (b"host", b"origin")}
     host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
@@ -88,7 +87,7 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=200)
 def is_our_page(page: str, host: str, https: bool, _allowed: tuple[str, ...]) -> bool:
-    """Whether a page of this origin is one of the host that was asked, and that is one of ours."""
+    """Whether `page` is an origin of the host that was asked, and that host is ours."""
     try:
         origin = urlsplit(page)
     except ValueError:
@@ -105,7 +104,6 @@ def is_our_page(page: str, host: str, https: bool, _allowed: tuple[str, ...]) ->
 
 
 def session_key(scope: Mapping[str, Any]) -> str:
-    """ "" where there is none that could be one of Django's. The session itself is the feed's to
-    look up."""
+    """ "" if none could be Django's. The feed looks up the session itself."""
     key = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
     return key if SESSION_KEY.fullmatch(key) else ""

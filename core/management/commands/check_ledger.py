@@ -13,7 +13,7 @@ class Command(TerminalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
-        # Only for who looks on: `disable=None` is silent where nobody does.
+        # `disable=None`: no bar unless a terminal shows it.
         with tqdm(total=size(), unit=" rows", unit_scale=True, disable=None) as bar:
             for difference in differences(bar.update):
                 found += 1

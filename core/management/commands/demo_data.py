@@ -1,6 +1,5 @@
-"""manage.py demo_data: the demo video site and a few customers with money, to try the office, and a
-login for one of them at the customers' pages, whose password is printed once.
-"""
+"""manage.py demo_data: the demo video site, a few customers with money, and a portal login for one
+of them, whose password is printed once."""
 
 import csv
 import secrets
@@ -30,7 +29,7 @@ class Command(TerminalCommand):
         self.add_login()
 
     def add_site(self) -> None:
-        """The site, and its ownership file where the demo site's owner would put it."""
+        """Put the ownership file where the demo site's owner would."""
         public = settings.DATA_DIR / "demosite" / "public"
         try:
             public.mkdir(parents=True, exist_ok=True)
@@ -64,7 +63,7 @@ class Command(TerminalCommand):
         return created
 
     def add_login(self) -> None:
-        """The password is printed the one time it is made, as that of the first administrator."""
+        """The password is printed only when it is made."""
         customer = Customer.objects.filter(username=LOGIN, user=None, active=True).first()
         if customer is None:
             return

@@ -1,5 +1,5 @@
-"""manage.py doctor: is the office well? Exit status 0; 1 where something can wait until morning; 2
-where somebody has to come now."""
+"""manage.py doctor: is the office well? Exit status 0; 1 if something can wait until morning; 2 if
+somebody must come now."""
 
 import json
 from dataclasses import asdict
@@ -16,7 +16,7 @@ class Command(TerminalCommand):
     help = (
         "Look at consumers, queue, leases and orders; exit 1 for warnings, 2 for what is critical."
     )
-    # It has to speak when nothing else works.
+    # It must work when nothing else does.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,7 +1,7 @@
 """manage.py init_office: make an office ready to open. Safe to run again at any time.
 
-Migrates (which makes the groups), loads the price policies where there are none, and creates the
-first super administrator with ADMIN_PASSWORD or a random password that is printed once.
+Migrates (which makes the groups), loads price policies if there are none, and creates the first
+super administrator with ADMIN_PASSWORD or a random password that is printed once.
 """
 
 import secrets

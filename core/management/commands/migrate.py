@@ -1,7 +1,7 @@
-"""manage.py migrate: Django's, which on PostgreSQL lets nobody wait for long.
+"""manage.py migrate: Django's, but on PostgreSQL nobody waits long for it.
 
-A change of a table waits for whoever uses it, and everybody else waits behind it. So it waits a
-moment only, lets them go and tries again; what has been migrated is not done twice.
+A change of a table waits for everybody who uses it, and all others wait behind it. So it waits only
+a moment, lets them go and tries again; finished migrations are not repeated.
 """
 
 import time
@@ -17,7 +17,7 @@ from core.db.outages import is_locked
 from core.db.patience import lock_timeout
 from core.management.terminal import TerminalCommand
 
-# A migration changes three tables at most (tests/migrating.py), each after such a wait.
+# A migration changes at most three tables (tests/migrating.py), with such a wait for each.
 LOCK_MS = 300
 TRIES = 300
 PAUSE_SECONDS = 1.0
@@ -50,7 +50,7 @@ class Command(TerminalCommand, migrate.Command):
         raise CommandError("A table was in use all the time: is there a transaction that hangs?")
 
     def refuse_encoding(self, connection: Any) -> None:
-        """Before there is anything in it: an office that works in another one goes on."""
+        """Only for an empty database: an existing office keeps its encoding."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT current_setting('server_encoding'), to_regclass('django_migrations')"

@@ -1,4 +1,4 @@
-"""manage.py sweep: what workers do by the clock, once; and say what is due."""
+"""manage.py sweep: do once what workers do by the clock, and print what is due."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ class Command(TerminalCommand):
     def handle(self, *args, **options):
         for name in ("PORT", "DEMO_SITE_PORT"):
             refuse_used_port(name, getattr(settings, name))
-        os.chdir(settings.BASE_DIR)  # the Procfile's commands are for there
+        os.chdir(settings.BASE_DIR)  # the Procfile's commands start from there
         programs = Programs(read_procfile(settings.BASE_DIR / "Procfile"), environment())
         threading.Thread(target=announce, args=(programs,), daemon=True).start()
         if culprit := programs.run():
@@ -32,7 +32,7 @@ class Command(TerminalCommand):
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the settings that the Procfile names and this very Python first on PATH."""
+    """Ours, with the Procfile's settings and this Python first on PATH."""
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
         **os.environ,
@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
 
 
 def announce(programs: Programs) -> None:
-    """Once both sites accept connections, say where to go and who to be."""
+    """Once both sites accept connections, say where to go and how to log in."""
     for port in (settings.PORT, settings.DEMO_SITE_PORT):
         while not accepts(port):
             time.sleep(0.1)

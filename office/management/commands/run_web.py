@@ -1,5 +1,5 @@
-"""manage.py run_web: the web server. Uvicorn's options stand here and nowhere else: the Procfile,
-services and containers call this command."""
+"""manage.py run_web: the web server. Only this has Uvicorn's options; the Procfile, services and
+containers call it."""
 
 import os
 import socket
@@ -15,22 +15,22 @@ from office.environment import MOST_PORT, MOST_PROCESSES
 OPTIONS = (
     *("--lifespan", "off"),
     "--no-proxy-headers",  # office/proxies.py reads them
-    # The faster one keeps a head that has no end, and holds every page while it grows.
+    # httptools keeps an endless head and holds every page while it grows.
     *("--http", "h11", "--h11-max-incomplete-event-size", "65536"),
     *("--no-access-log", "--log-level", "warning"),
-    # Sockets and polls end at once when asked; this is for pages.
+    # For pages; sockets and polls end at once.
     *("--timeout-graceful-shutdown", "10"),
-    # Pings and compression of thousands of idle pages cost more than all the rest.
+    # Pings and compression of thousands of idle pages would cost more than everything else.
     *("--ws-max-size", "65536", "--ws-ping-interval", "300", "--ws-ping-timeout", "60"),
     *("--ws-per-message-deflate", "false"),
-    # A process that is merely busy is not to be killed.
+    # A busy process must not be killed.
     *("--timeout-worker-healthcheck", "30"),
 )
 
 
 class Command(TerminalCommand):
     help = "Serve pages and live changes by WEB_CONCURRENCY processes, until SIGTERM."
-    requires_system_checks = []  # the server's own processes load the office anew
+    requires_system_checks = []  # the server's processes check for themselves
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
@@ -45,11 +45,11 @@ class Command(TerminalCommand):
             if not 1 <= options[name] <= most:
                 raise CommandError(f"--{name}: from 1 to {most}, not {options[name]}")
         refuse_used_port("PORT", port, host)
-        # The office is found there also where somebody stands in another folder.
+        # Finds the office from any current folder.
         program = [sys.executable, "-m", "uvicorn", "office.asgi:application"]
         program += ["--app-dir", str(settings.BASE_DIR)]
         where = ["--host", host, "--port", str(port), "--workers", str(processes)]
-        # In its place, so that signals need nobody to pass them on.
+        # Replaces this process, so that signals reach the server.
         os.execv(sys.executable, [*program, *where, *OPTIONS])  # noqa: S606
 
 
@@ -59,10 +59,10 @@ def refuse_used_port(name: str, port: int, host: str = "127.0.0.1") -> None:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
-            # What a server that has just ended left in TIME_WAIT does not count.
+            # A socket in TIME_WAIT of a server that has just ended does not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except UnicodeError as error:  # of the rules for names of hosts
+    except UnicodeError as error:  # by the rules for host names
         raise CommandError("--host: there is no such address") from error
     except OSError as error:
         where = f"{name}={port}" if host == "127.0.0.1" else f"{host}, {name}={port},"
