@@ -258,7 +258,7 @@ def with_cents(whole: str, cents: str) -> Decimal:
 
 
 def decimal_signs_of(texts: Iterable[str]) -> set[str]:
-    """The decimal signs that amounts show: one if one person typed them, none if they do not say."""
+    """The decimal signs that amounts show; one person's amounts show one, or none."""
     signs = set()
     for text in texts:
         digits = bare(text) if len(text) <= LONGEST else ""

@@ -39,7 +39,7 @@ class SignedValues:
 
 
 class SharedParts(RedisCache):
-    """For get_many and set_many. Entries only expire, they are not cleared: the queue is there too."""
+    """For get_many and set_many. Entries only expire: the queue is there too."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         options = {
