@@ -28,12 +28,8 @@ def reads(sent: str, piece: sample.Piece, video: str) -> int:
     return adapter("http", recipe).count_of(Response(200, {}, sent.encode()), video)
 
 
-def numbers_in(answer: str, video: str) -> list[sample.Piece]:
-    return [piece for piece in sample.read(answer, video).pieces if piece.where]
-
-
 def shown(answer: str, video: str = "abc") -> list[tuple[str, dict[str, str]]]:
-    return [(piece.text, piece.where) for piece in numbers_in(answer, video)]
+    return [(piece.text, piece.where) for piece in sample.read(answer, video).numbers]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +116,7 @@ def test_an_element_of_a_list_is_known_by_an_address_that_holds_the_id():
         found = [{"data": "/watch/abcd", "hits": 8}, {"data": "/watch/abc.html", "hits": views}]
         return json.dumps({"requests": found if views < 9 else found[::-1]})
 
-    piece = numbers_in(rows(7), "abc")[1]
+    piece = sample.read(rows(7), "abc").numbers[1]
     assert piece.where == {"count_json": 'requests[data="/watch/{video_id}.html"].hits'}
     assert reads(rows(9), piece, "abc") == 9
 
@@ -134,20 +130,20 @@ ROWS = """<tr><td><a href="/videos/1/">Harbour</a></td> <td>{}</td><td>0</td></t
 def test_a_number_in_a_table_is_offered_by_its_videos_row(video, views):
     shown = "1\u00a0204\u00a0567", "1&nbsp;204&nbsp;569"
     page = ROWS.format(*shown)
-    numbers = {piece.text: piece for piece in numbers_in(page, "1")}
+    numbers = {piece.text: piece for piece in sample.read(page, "1").numbers}
     assert reads(page, numbers[shown[0]], video) == views
 
 
 @pytest.mark.parametrize("answer", ["57", '"57"', " 1,204\n", "١٢"])
 def test_an_answer_that_is_the_number_alone_is_offered(answer):
-    [piece] = numbers_in(answer, "abc")
+    [piece] = sample.read(answer, "abc").numbers
     assert reads(answer, piece, "abc") == sample.proves(piece, answer, "abc")
 
 
 def test_a_page_of_many_ids_and_numbers_is_shown_soon():
     page = "abc12>>>>>7<" * 20_000
     began = time.monotonic()
-    assert numbers_in(page, "abc12")
+    assert sample.read(page, "abc12").numbers
     assert time.monotonic() - began < sample.MOST_SECONDS + 2
 
 
@@ -168,7 +164,7 @@ def test_a_number_without_a_text_of_its_own_is_not_offered():
 )
 def test_every_number_in_json_that_is_offered_can_be_read(answer: Any, video: str):
     text = json.dumps({"top": answer, video: answer})
-    for piece in numbers_in(text, video):
+    for piece in sample.read(text, video).numbers:
         if len(piece.where["count_json"]) <= 300:
             assert reads(text, piece, video) == sample.proves(piece, text, video)
 
@@ -180,7 +176,7 @@ def test_every_number_in_json_that_is_offered_can_be_read(answer: Any, video: st
 )
 def test_every_number_on_a_page_that_is_offered_can_be_read(words: list[str]):
     text = "".join(words)
-    for piece in numbers_in(text, "abc"):
+    for piece in sample.read(text, "abc").numbers:
         if "count_json" not in piece.where:
             assert reads(text, piece, "abc") == sample.proves(piece, text, "abc")
 

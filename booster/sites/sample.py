@@ -45,6 +45,8 @@ _BRACED = regex.compile(r"\{([A-Za-z_]+(?::[A-Za-z0-9_-]{1,32})?)\}")
 
 @dataclass(frozen=True, slots=True)
 class VideoAddress:
+    """A part of the address that may be the video's id."""
+
     video_id: str
     pattern: str
 
@@ -62,6 +64,13 @@ class Piece:
 class Sample:
     is_json: bool
     pieces: list[Piece]
+
+    @property
+    def numbers(self) -> list[Piece]:
+        return [piece for piece in self.pieces if piece.where]
+
+
+# The address
 
 
 def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
@@ -127,6 +136,9 @@ def path_for(source: str, video_id: str) -> str:
         if written and written in source:
             return source.replace(written, f"{{{VIDEO_ID}}}")
     return source
+
+
+# The answer
 
 
 def read(answer: str, video_id: str) -> Sample:
