@@ -105,7 +105,7 @@ def totals() -> MessyFile:
         *("**Total**", "ТOTAL", "T o t a l", "Σ", "Gesamtergebnis"),
     )
     kept = ("Total Video Ltd", "Summer", "TotalEnergies", "合计传媒", "小明", "Sumo", "a b")
-    told = [(word, "!This is the row of a total") for word in words]
+    told = [(word, "!This is a total row") for word in words]
     return names("totals", *told, *((name, name) for name in kept))
 
 
@@ -125,7 +125,11 @@ def of_programs() -> list[MessyFile]:
         names(
             "names of programs",
             *(("NaN", "!cannot be blank"), ("(null)", "!cannot be blank")),
-            *(("10023.0", "!A program made a decimal"), ("v2.0", "v2.0"), ("Nancy", "Nancy")),
+            *(
+                ("10023.0", "!A program turned this into a decimal"),
+                ("v2.0", "v2.0"),
+                ("Nancy", "Nancy"),
+            ),
         ),
         column(
             "phones of programs",
@@ -289,7 +293,7 @@ def strange_files() -> list[MessyFile]:
             "a total without its word",
             "username;balance\nann;5\nbob;6\nAlles zusammen;11\n",
             [person("ann", "", "5"), person("bob", "", "6"), person("Alles zusammen", "", "11")],
-            notes=("Line 4: Alles zusammen has as much as all rows above together",),
+            notes=("Line 4: Alles zusammen equals the sum of all rows above",),
         ),
         column(
             "amounts that were something else",
@@ -309,7 +313,7 @@ def strange_files() -> list[MessyFile]:
             "phones and more",
             "mobile",
             *(("010-65529988-123", "!An extension"), ("6552998 6552999", "!a second number")),
-            *(("138²", "!Digits only"), ("2026-05-03", "!The spreadsheet made a date")),
+            *(("138²", "!Digits only"), ("2026-05-03", "!The spreadsheet turned this into a date")),
             *(("“138-0000”", "1380000"), ("+44 20 7946 0000", "+442079460000")),
         ),
         column(
@@ -320,8 +324,16 @@ def strange_files() -> list[MessyFile]:
         ),
         names(
             "names that a spreadsheet made",
-            *(("3/5/2026", "!made a date"), ("3-May", "!made a date"), ("5月3日", "!made a date")),
-            *(("2026/05/03", "!made a date"), ("=A1", "!A formula"), ("M\ufffdller", "!was lost")),
+            *(
+                ("3/5/2026", "!turned this into a date"),
+                ("3-May", "!turned this into a date"),
+                ("5月3日", "!turned this into a date"),
+            ),
+            *(
+                ("2026/05/03", "!turned this into a date"),
+                ("=A1", "!A formula"),
+                ("M\ufffdller", "!was lost"),
+            ),
             *(("-", "!cannot be blank"), ("“ann”", "ann"), ("'bob'", "bob"), ("=ann", "=ann")),
             *(("5.May", "5.May"), ("A/B", "A/B"), ("月", "月")),
         ),

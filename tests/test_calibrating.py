@@ -384,7 +384,7 @@ def test_a_recipe_that_waits_longer_than_its_counter_takes_is_told(
     found = [{"code": code, "params": {"moved": 1, "sent": 1}}]
     Calibration.objects.filter(pk=calibration.pk).update(findings=found)
     page = desk.get(f"/admin/core/calibration/{calibration.pk}/change/").content.decode()
-    assert ("lets each order wait 60 seconds" in page) is is_said
+    assert ("makes each order wait 60 seconds" in page) is is_said
 
 
 def test_a_bad_address_is_refused_on_the_sites_page(desk, verified):

@@ -77,12 +77,12 @@ BAD_FILES = {
     "one endless line": (b"username\n" + b"x" * (2 << 20), "Line 2 is longer than 1024 KB"),
     "open quote": (b'username,memo\nerin,ok\nfrank,"open\ngrace,x\n', "A quotation mark in line 3"),
     "text after quote": (b'username\n"erin"x\n', "Unexpected quotation mark in line 2"),
-    "bad byte": (b"username\nerin\n\xff\n", "Line 3 is in no encoding that can be told"),
+    "bad byte": (b"username\nerin\n\xff\n", "The encoding of line 3 cannot be determined"),
     "mixed encodings": (
         "username\n李雷\n".encode() + "韩梅梅\n".encode("gb18030"),
-        "Line 3 is in no encoding that can be told",
+        "The encoding of line 3 cannot be determined",
     ),
-    "cut off character": ("username\n李雷".encode()[:-1], "Line 2 is in no encoding"),
+    "cut off character": ("username\n李雷".encode()[:-1], "The encoding of line 2 cannot"),
     "UTF-16 cut in a character": (
         "username\nerin\n".encode("utf-16")[:-1],
         "cannot be read as UTF-16",

@@ -41,7 +41,7 @@ def test_names_that_look_alike_are_shown(desk):
     assert f"Names in the file that look alike: erin / {other}." in page.content.decode()
     Customer.objects.create(username=other)
     page = upload(desk, "username\nerin\ngrace\n")
-    assert f"look like customers who are there: erin / {other}." in page.content.decode()
+    assert f"look like existing customers: erin / {other}." in page.content.decode()
 
 
 @pytest.mark.parametrize("other", ["grace", "李雷"])
@@ -49,7 +49,7 @@ def test_a_number_that_lost_its_zeros_looks_like_its_customer(super_desk, other)
     """An export that a spreadsheet saved would make them anew, with their money."""
     Customer.objects.create(username="00123")
     page = upload(super_desk, f"username,balance\n123,500.00\n{other},\n", update="on")
-    assert "look like customers who are there: 123 / 00123." in page.content.decode()
+    assert "look like existing customers: 123 / 00123." in page.content.decode()
 
 
 @pytest.mark.parametrize("other", ["ERIN", "Erin", "ｅｒｉｎ"])

@@ -301,7 +301,7 @@ def test_top_ups_of_a_file_are_corrected_to_nothing(alice, zoe, erin, frank):
 def test_top_ups_that_were_spent_stay(alice, zoe, erin, frank, harbour):
     job = imported(CHARGES, "username,amount\nerin,5\nfrank,6\n", alice)
     placed(frank, harbour, price=5)
-    assert "have spent what it credited: 1, frank." in refused(job, zoe)
+    assert "have spent its top-ups: 1, frank." in refused(job, zoe)
 
 
 def test_top_ups_that_were_corrected_stay(alice, zoe, erin, frank):
@@ -416,7 +416,7 @@ def test_an_order_that_was_canceled_meanwhile_is_none_to_undo(alice, zoe, erin, 
 def test_orders_of_which_one_has_begun_stay(alice, zoe, erin, site, policies):
     job = imported(ORDERS, orders_of(site, "extra-1", "extra-2"), alice)
     begun = order_leases.claim("here", 1)[0].order
-    assert f"orders that have begun: 1, {begun.oid}." in refused(job, zoe)
+    assert f"orders that have started: 1, {begun.oid}." in refused(job, zoe)
 
 
 def test_orders_of_which_one_is_repeated_stay(alice, zoe, erin, site, policies):

@@ -360,6 +360,7 @@ class Round:
             return
         if channel is None:
             return
+        # Not dirty: write_progress() has put the reservation into the row.
         if not delivery.is_dirty and (window := delivery.windows.take_reserved(expires)):
             if delivery.channel is not channel:
                 assert delivery.play is not None  # made before the window was reserved

@@ -45,7 +45,7 @@ class Delivery:
         self.is_halted = False  # no further play of it starts
         self.play: PlayRequest | None = None  # what each of its plays looks like, ...
         self.player: SiteAdapter | None = None  # ... as this one made it
-        self.windows = Windows()  # true while one is in flight or not written down
+        self.windows = Windows()  # true while one is in flight, or ended before an earlier one
         self.looks = (0, 0)  # begun and ended ones of the desk at the video, as last known
         self._looks_before = 0  # those that had ended when the counter was asked
         self.wake_at = 0.0  # time.monotonic() before which nothing is due

@@ -175,8 +175,11 @@ def evidence_of(
     is_catching_up: bool = False,
     site_count: int | None = None,
 ) -> Evidence:
-    """`lag`: of the site's counter, in seconds. `counts_readings`: None where nobody knows; the
-    lower bound takes that for yes until it was seen to stand still."""
+    """Others are ruled out (`is_quiet`) once the counter stood still for `needed` seconds, of which
+    `seen` have passed; if others were seen, they are counted for `needed` seconds.
+
+    `lag`: of the site's counter, in seconds. `counts_readings`: None where nobody knows; the lower
+    bound takes that for yes until it was seen to stand still."""
     is_silent = counts_readings is False or (
         counts_readings is None and (watch.note_silence(lag) or watch.matches >= MATCHES)
     )

@@ -150,7 +150,8 @@ def unlocked(orders: Collection[int], *, customers: bool = False) -> set[int]:
 
 
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
-    """Due again in `seconds`; at once where somebody asked a moment ago that it be stopped."""
+    """Due again in `seconds`; at once where somebody asked a moment ago that it be stopped. A `due`
+    among the `changes` replaces both."""
     # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
     due: Any = Now()
     if seconds:

@@ -1,5 +1,6 @@
 """Order forms for desk and customers, and their live quote: what was typed so far, and the answer
-as texts to show. Law: what they refuse, the quote refuses."""
+as texts to show. They refuse nothing about an order that the quote (core/ordering/quote.py)
+would not."""
 
 from collections.abc import Callable
 from datetime import datetime
