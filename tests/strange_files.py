@@ -9,6 +9,7 @@ from tests.messy_files import MessyFile, Person, person, table
 
 ANN_AND_BOB = [person("ann", "13800000001", "1.50"), person("bob", "13800000002", "2.50")]
 HEAD = ("username", "mobile", "balance")
+MADE_A_DATE = "!The spreadsheet turned this into a date"
 
 
 def text_file(kind: str, text: str | bytes, rows: list[Person] | None = None, **expected: object):
@@ -313,7 +314,7 @@ def strange_files() -> list[MessyFile]:
             "phones and more",
             "mobile",
             *(("010-65529988-123", "!An extension"), ("6552998 6552999", "!a second number")),
-            *(("138²", "!Digits only"), ("2026-05-03", "!The spreadsheet turned this into a date")),
+            *(("138²", "!Digits only"), ("2026-05-03", MADE_A_DATE)),
             *(("“138-0000”", "1380000"), ("+44 20 7946 0000", "+442079460000")),
         ),
         column(
@@ -325,12 +326,12 @@ def strange_files() -> list[MessyFile]:
         names(
             "names that a spreadsheet made",
             *(
-                ("3/5/2026", "!turned this into a date"),
-                ("3-May", "!turned this into a date"),
-                ("5月3日", "!turned this into a date"),
+                ("3/5/2026", MADE_A_DATE),
+                ("3-May", MADE_A_DATE),
+                ("5月3日", MADE_A_DATE),
             ),
             *(
-                ("2026/05/03", "!turned this into a date"),
+                ("2026/05/03", MADE_A_DATE),
                 ("=A1", "!A formula"),
                 ("M\ufffdller", "!was lost"),
             ),
