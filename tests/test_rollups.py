@@ -145,6 +145,7 @@ def test_a_quarter_stays_open_while_somebody_may_still_write_into_it(
         monkeypatch.setattr(rollups, "_nobody_writes_before", timezone.now)
     monkeypatch.setattr(rollups, "GRACE", datetime.timedelta())
     monkeypatch.setattr(rollups, "QUARTER", datetime.timedelta(seconds=1))
+    monkeypatch.setattr(rollups, "QUARTER_SECONDS", 1)
     written, go_on = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(write_slowly, real_shop, written, go_on)
