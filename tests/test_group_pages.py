@@ -80,7 +80,7 @@ def test_who_may_only_look_reads_what_a_group_can_do(bob, group):
 def test_who_deletes_a_group_reads_whom_it_concerns_and_no_row_of_a_table_between(super_desk, bob):
     group = Group.objects.get(name="Administrators")
     page = super_desk.get(f"/admin/auth/group/{group.pk}/delete/").text
-    assert "People who lose what it gives: bob" in page
+    assert "People who lose its permissions: bob" in page
     assert "relationship" not in page
     assert "object (" not in page
     super_desk.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
