@@ -141,7 +141,8 @@ class BackOff:
         return self.attempts is not None and failures >= self.attempts
 
     def delay(self, failures: int, jitter: float, retry_after: float | None = None) -> float:
-        """Seconds until the next try, after `failures` (from 1) in a row."""
+        """Seconds until the next try, after `failures` (from 1) in a row. A `retry_after` of 0 is
+        treated as None."""
         if retry_after:
             return min(retry_after, MAX_RETRY_AFTER_SECONDS)
         doubled = self.first * 2.0 ** min(failures - 1, MAX_DOUBLINGS)
@@ -222,7 +223,8 @@ def _moment_of(text: str, otherwise: float) -> float:
 
 
 def may_send_again(*, in_doubt: bool, idempotent: bool) -> bool:
-    """Not a play that may have been counted (`in_doubt`), unless the site counts it only once."""
+    """Not a play that may have been counted (`in_doubt`), unless the site counts it once however
+    often it comes."""
     return idempotent or not in_doubt
 
 
