@@ -6,7 +6,7 @@ import random
 import pytest
 from hypothesis import given, strategies as st
 
-from booster.proof import Action, Evidence, Reading, Watch, evidence_of, judge
+from booster.proof import Action, Evidence, Reading, Watch, evidence_of, judge, organic
 from core.reasons import Code, Reason
 from tests.faults.simulated import Counter, KeptPage, Run
 
@@ -239,3 +239,7 @@ def test_a_small_order_waits_for_others_no_longer_than_its_plays_took():
         verdicts.append(judge(evidence))
     assert [verdict.action for verdict in verdicts] == [Action.WAIT, Action.WAIT, Action.SETTLE]
     assert verdicts[-1].plays == 100
+
+
+def test_in_no_time_at_all_nobody_else_comes():
+    assert organic.most([organic.Rest(5, 10.0)], 0.0) == 0.0

@@ -37,6 +37,8 @@ def most(rests: Sequence[Rest], seconds: float) -> float | None:
     known = [rest for rest in rests if rest.seconds > 0]
     if not known:
         return None
+    if seconds <= 0:
+        return 0.0
     z = SURE * sqrt(scatter(known))
     together = Rest(sum(rest.views for rest in known), sum(rest.seconds for rest in known))
     bounds = [upper_limit(together, seconds, z)]
@@ -50,8 +52,6 @@ def upper_limit(rest: Rest, seconds: float, z: float = SURE) -> float:
     """The prediction limit of a Poisson count from another one (Nelson 1970, Technometrics 12,
     "Confidence intervals for the ratio of two Poisson means and Poisson predictor intervals"): the
     larger x at which (x - r n)^2 = z^2 (n + x) r, with r = seconds / rest.seconds."""
-    if seconds <= 0:
-        return 0.0
     n, ratio = rest.views, seconds / rest.seconds
     spread = z * ratio / 2 * sqrt(4 * n * (1 + 1 / ratio) + z * z)
     return n * ratio + z * z * ratio / 2 + spread
